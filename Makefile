@@ -1,0 +1,134 @@
+# berth: one flat Makefile.  The object lists say who links what; what a
+# program may link at all is checked by tests/links.sh.
+#
+#   make            build into out/
+#   make check      what a fresh machine needs, then every test but the long
+#   make demo       the whole story on a loopback registry
+#   make lint       line budgets, mandoc, static analysis
+#   make install    into $(DESTDIR)$(PREFIX)
+
+PREFIX	 ?= /usr/local
+BINDIR	 ?= $(PREFIX)/bin
+SBINDIR	 ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/berth
+MANDIR	 ?= $(PREFIX)/share/man
+SYSCONFDIR ?= /etc/berth
+
+CC	 ?= cc
+OUT	 ?= out
+VERSION	 = 0.1.0
+
+WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
+	   -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wundef
+HARDEN	 = -fPIE -fstack-protector-strong -fstack-clash-protection \
+	   -fcf-protection=full -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+DEFS	 = -D_GNU_SOURCE -DBERTH_VERSION='"$(VERSION)"' \
+	   -DBERTH_LIBEXECDIR='"$(LIBEXECDIR)"' -DBERTH_BINDIR='"$(BINDIR)"' \
+	   -DBERTH_SBINDIR='"$(SBINDIR)"' -DBERTH_SYSCONFDIR='"$(SYSCONFDIR)"'
+OPT	 ?= -O2 -g
+ifdef DEBUG
+DEFS	+= -DBERTH_DEBUG
+endif
+ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(DEFS) -I$(OUT)/gen $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+STATIC_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+
+PROTO	 = proto/msg.o proto/msg_check.o proto/chan.o
+COMMON	 = common/log.o common/valid.o common/ref.o
+SANDBOX	 = common/sandbox.o
+
+BROKER	 = broker/berthd.o broker/config.o broker/parse.o broker/dispatch.o \
+	   broker/client.o broker/fetch.o broker/job.o broker/image.o \
+	   broker/store.o broker/pod.o broker/control.o broker/cgroup.o \
+	   broker/audit.o broker/trash.o \
+	   proto/evchan.o common/spawn.o common/record.o \
+	   $(PROTO) $(COMMON)
+BROKER_LIBS = -levent_core -lbsd -lmd
+
+UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
+	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
+UNPACK_MORE =
+UNPACK_LIBS = -larchive -lisal -lz -lzstd -lcrypto -ljansson -lbsd -lpthread
+
+INIT	 = broker/init/init.o $(INIT_MORE) \
+	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
+INIT_MORE =
+INIT_LIBS =
+
+HTTP	 = worker/http/http.o $(HTTP_MORE) \
+	   proto/evchan.o $(SANDBOX) $(PROTO) $(COMMON)
+HTTP_MORE =
+HTTP_LIBS = -levent_core -lbsd
+
+FETCH	 = worker/fetch/fetch.o $(FETCH_MORE) \
+	   proto/evchan.o $(SANDBOX) $(PROTO) $(COMMON)
+FETCH_MORE =
+FETCH_LIBS = -lcurl -lcrypto -ljansson -levent_core -lbsd
+
+CLI	 = worker/cli/berth.o $(CLI_MORE) \
+	   common/spawn.o common/record.o $(PROTO) $(COMMON)
+CLI_MORE =
+CLI_LIBS = -levent_core -lbsd
+
+PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \
+	   berth-http berth-fetch)
+
+all: $(PROGS)
+
+obj	 = $(addprefix $(OUT)/obj/,$(1))
+
+$(OUT)/berthd: $(call obj,$(BROKER))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BROKER_LIBS)
+$(OUT)/berth-unpack: $(call obj,$(UNPACK))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(UNPACK_LIBS)
+$(OUT)/berth-init: $(call obj,$(INIT))
+	$(CC) $(STATIC_LDFLAGS) -o $@ $^ $(INIT_LIBS)
+$(OUT)/berth-http: $(call obj,$(HTTP))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(HTTP_LIBS)
+$(OUT)/berth-fetch: $(call obj,$(FETCH))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FETCH_LIBS)
+$(OUT)/berth: $(call obj,$(CLI))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLI_LIBS)
+
+$(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The grammar of berthd.conf.  bison's own code is not ours to warn about.
+$(OUT)/gen/parse.c: broker/parse.y
+	@mkdir -p $(@D)
+	bison -o $@ $<
+$(OUT)/obj/broker/parse.o: $(OUT)/gen/parse.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ibroker -Wno-conversion -MMD -MP -c -o $@ $<
+
+# Filters are compiled here, never at run time.
+$(OUT)/seccomp-gen: common/seccomp-gen.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie -o $@ $< -lseccomp
+SECCOMP	 = $(patsubst %.seccomp,$(OUT)/gen/%.bpf.h,$(notdir $(wildcard \
+	   broker/*.seccomp broker/*/*.seccomp worker/*/*.seccomp)))
+$(OUT)/gen/%.bpf.h: broker/init/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+$(OUT)/gen/%.bpf.h: broker/unpack/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+$(OUT)/gen/%.bpf.h: worker/http/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+$(OUT)/gen/%.bpf.h: worker/fetch/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+$(call obj,broker/init/init.o $(INIT_MORE)) \
+$(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
+$(call obj,worker/http/http.o $(HTTP_MORE)) \
+$(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
+
+clean:
+	rm -rf $(OUT)
+
+-include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * Every limit of berth, in one place, for every process.  Sizes are bytes
+ * unless the name says otherwise; a value over its limit is refused, never
+ * cut.
+ */
+#ifndef COMMON_LIMITS_H
+#define COMMON_LIMITS_H
+
+#define KIB			1024ULL
+#define MIB			(1024ULL * KIB)
+#define GIB			(1024ULL * MIB)
+
+/* Names.  NAME_MAXLEN limits count bytes without the NUL. */
+#define DIGEST_HEXLEN		64	/* sha256, lower case hex */
+#define DIGEST_SIZE		(7 + DIGEST_HEXLEN + 1)	/* "sha256:" hex NUL */
+#define IMAGEID_HEXLEN		128	/* sha512, lower case hex */
+#define IMAGEID_PRINTLEN	32	/* hex digits that users see */
+#define IMAGEID_MINLEN		2	/* shortest prefix that is looked up */
+#define IMAGEID_SIZE		(7 + IMAGEID_HEXLEN + 1) /* "sha512-" hex NUL */
+#define REF_HOST_MAXLEN		253	/* RFC 1035 2.3.4 */
+#define REF_NAME_MAXLEN		255	/* host + "/" + repository */
+#define REF_TAG_MAXLEN		128	/* OCI distribution-spec, "Pulling" */
+#define REF_MAXLEN		511	/* a whole reference as typed */
+#define PLATFORM_MAXLEN		31	/* each of os, architecture, variant */
+#define APPNAME_MAXLEN		63
+#define PARAMNAME_MAXLEN	63
+#define UUID_SIZE		37	/* 8-4-4-4-12 and NUL */
+#define HOSTNAME_MAXLEN		64	/* Linux, __NEW_UTS_LEN */
+
+/* What a registry may send. */
+#define MANIFEST_MAX		(4 * MIB)	/* manifest or index */
+#define CONFIG_MAX		(4 * MIB)
+#define TOKEN_MAX		(1 * MIB)	/* token endpoint's answer */
+#define ERRORBODY_MAX		(1 * MIB)
+#define HTTPHEAD_MAX		(256 * KIB)	/* header block of one answer */
+#define REDIRECTS_MAX		5
+#define INDEX_DEPTH_MAX		4	/* nested indexes */
+#define INDEX_ENTRIES_MAX	1000
+#define JSON_DEPTH_MAX		64
+#define LAYERS_MAX		127
+#define BLOB_MAX		(64 * GIB)	/* one compressed layer */
+
+/* What a layer may hold. */
+#define LAYER_BYTES_MAX		(256 * GIB)	/* decompressed */
+#define LAYER_ENTRIES_MAX	2000000ULL
+#define PATH_DEPTH_MAX		128
+#define PATH_NAME_MAXLEN	255	/* one component */
+#define PATH_MAXLEN		4095
+#define XATTRS_MAX		64	/* per entry */
+#define XATTR_BYTES_MAX		(64 * KIB)	/* per entry, names and values */
+#define PAX_HEADER_MAX		(1 * MIB)	/* one extended header */
+#define ZSTD_WINDOWLOG_MAX	27	/* 128 MiB */
+#define TAR_SLACK_MAX		(1 * MIB)	/* zeros after the end marker */
+
+/* What a run may ask. */
+#define RECORD_MAX		(4 * MIB)	/* app record, run record */
+#define RECORD_ITEMS_MAX	65536
+#define PASSWD_MAX		(1 * MIB)	/* the image's passwd and group */
+
+/* Channels. */
+#define MSG_PAYLOAD_MAX		4096
+#define MSG_TEXT_SIZE		1024	/* one line for a human, with NUL */
+#define CHAN_QUEUE_MAX		256	/* messages waiting for one peer */
+#define MEMFD_MAX		(8 * MIB)	/* any sealed memfd */
+
+/* The broker. */
+#define CLIENTS_MAX		64
+#define JOBS_MAX		16
+#define PODS_MAX		1024
+#define UNPACKERS_MAX		4	/* at once, per fetch job */
+#define APPS_MAX		32	/* declared in berthd.conf */
+#define PARAMS_MAX		32	/* per app */
+#define STOP_GRACE_MS		10000	/* TERM to KILL */
+
+/* The HTTP worker. */
+#define HTTP_HEAD_MAX		8192
+#define HTTP_BODY_MAX		4096
+#define HTTP_CONNS_MAX		10000
+#define HTTP_DEADLINE_MS	10000	/* whole connection's request */
+#define HTTP_QUERY_MAX		3072	/* decoded parameter values */
+
+/* Ids: see berthd.conf(5), "id range". */
+#define IDRANGE_BASE		0x70000000U
+#define IDRANGE_COUNT		65536U
+#define WORKERID_HTTP		(IDRANGE_COUNT + 0U)	/* added to the base */
+#define WORKERID_FETCH		(IDRANGE_COUNT + 1U)
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/* Messages for people: one line each on standard error (or syslog later). */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/* name is the prefix of each line ("berthd", "berth"); kept, not copied. */
+void	 log_init(const char *name, int verbose);
+void	 log_verbose(int verbose);
+int	 log_getverbose(void);
+/* With ": " and strerror(errno) behind it; errno is left as it was. */
+void	 log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void	 log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Only with -v. */
+void	 log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For what cannot happen, and at start-up: logs as log_warn, exits with 1. */
+void	 fatal(const char *fmt, ...)
+	    __attribute__((format(printf, 1, 2), noreturn));
+void	 fatalx(const char *fmt, ...)
+	    __attribute__((format(printf, 1, 2), noreturn));
+/*
+ * Writes src (srclen bytes, any bytes) into dst as printable ASCII, others
+ * as \xHH and "\" as "\\", cut to fit with its NUL into dstsize.  Returns
+ * dst.
+ */
+char	*log_encode(char *dst, size_t dstsize, const void *src, size_t srclen);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * Image references by Docker's rules: Docker Hub when no registry is named,
+ * "library/" for a bare name of the Hub, tag "latest".  Pure.
+ */
+#ifndef COMMON_REF_H
+#define COMMON_REF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+
+struct ref {
+	char		 host[REF_HOST_MAXLEN + 1];	/* "docker.io", "[::1]" */
+	uint16_t	 port;		/* 0: none given */
+	char		 repository[REF_NAME_MAXLEN + 1]; /* "library/redis" */
+	char		 tag[REF_TAG_MAXLEN + 1];	/* empty with a digest */
+	char		 digest[DIGEST_SIZE];		/* or empty */
+};
+
+enum ref_error {
+	REF_OK,
+	REF_EMPTY,
+	REF_LONG,
+	REF_HOST,		/* bad registry host or port */
+	REF_NAME,		/* bad repository name */
+	REF_UPPER,		/* repository name has upper case */
+	REF_TAG,
+	REF_DIGEST,		/* not sha256: and 64 lower case hex digits */
+	REF_HEX			/* a bare 64 digit name looks like an ID */
+};
+
+/*
+ * Parses what a user typed behind "docker://".  With a digest the tag is
+ * dropped (the digest wins).  On failure *r is undefined.
+ */
+enum ref_error	 ref_parse(const char *, struct ref *);
+/* "repository name must be lower case", … */
+const char	*ref_strerror(enum ref_error);
+/*
+ * The normal form, "host[:port]/repository(:tag|@digest)".  REF_MAXLEN + 1
+ * bytes at most; 0, or -1 with errno ENAMETOOLONG.
+ */
+int		 ref_format(const struct ref *, char *, size_t size);
+/* True when s is its own normal form. */
+int		 ref_normal(const char *s);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * What each helper does to itself first: a root of its own, no capability,
+ * no new privileges, limits, seccomp.  spawn() has put it into new
+ * namespaces, in which it is id 0.  All return 0, or -1 with errno.
+ */
+#ifndef COMMON_SANDBOX_H
+#define COMMON_SANDBOX_H
+
+#include <linux/filter.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "limits.h"
+
+/* A file of the host that stays readable in the new root. */
+struct sandbox_file {
+	const char	*path;		/* absolute, on the host and inside */
+};
+
+/*
+ * The root becomes an empty read-only tmpfs with these files (those that the
+ * host has) bound read-only.  Needs a mount namespace of our own.
+ */
+int	 sandbox_root_empty(const struct sandbox_file *, size_t n);
+/* The root becomes this directory (opened in this mount namespace). */
+int	 sandbox_root_dir(int dirfd);
+/*
+ * The root becomes an overlay of upper and lowers (top first), all opened in
+ * this mount namespace; userxattr, nosuid, nodev.
+ */
+int	 sandbox_root_overlay(int upper, int work, const int *lowers, size_t n);
+
+/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
+int	 sandbox_drop(uint64_t keep);
+
+struct sandbox_limits {
+	uint64_t	 nofile, nproc, fsize, as;	/* UINT64_MAX: as is */
+};
+/* Lowers soft and hard limits (never raises); core is always 0. */
+int	 sandbox_limit(const struct sandbox_limits *);
+
+/* Installs a filter made at build time (seccomp-gen). */
+int	 sandbox_seccomp(const struct sock_filter *, size_t n);
+
+/*
+ * Mounts an overlay of upper (or -1: read-only) and lowers (top first) and
+ * returns the detached mount's descriptor, or -1.  Needs /proc.
+ */
+int	 sandbox_overlay(int upper, int work, const int *lowers, size_t n);
+
+#endif
