@@ -128,7 +128,80 @@ $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
 clean:
 	rm -rf $(OUT)
 
+# Tests.  The rules above make the programs; nothing below does.
+
+# Root is what the end-to-end tests need; building and unit tests do not.
+AS_ROOT	 = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PYTHON	 = /usr/bin/python3
+PYTEST	 = PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -q \
+	   -p no:cacheprovider
+JOBS	 = -j$(shell nproc)
+
+# Each unit test names the objects it links, beside its own and cmocka.
+UNIT	 = $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
+test_ref_OBJS = common/ref.o common/valid.o
+test_valid_OBJS = common/valid.o
+
+define unit_rule
+$$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$($(1)_LIBS) -lcmocka -lbsd
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+
+unit: $(addprefix $(OUT)/unit/,$(UNIT))
+	@set -e; for t in $(UNIT); do $(OUT)/unit/$$t; done
+
+# The second compiler reads every source once; warnings are errors.
+CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
+	   worker/*/*.c tests/unit/*.c)
+clang: $(SECCOMP) $(OUT)/gen/parse.c
+	@printf '%s\n' $(CLANG_SRCS) | xargs -P $(shell nproc) -n 4 \
+	    clang -fsyntax-only -Werror $(ALL_CFLAGS) -Ibroker
+
+check:
+	@sh tests/packages.sh check
+	@$(MAKE) --no-print-directory $(JOBS) CFLAGS=-Werror all
+	@$(MAKE) --no-print-directory clang
+	@$(MAKE) --no-print-directory $(JOBS) CFLAGS=-Werror unit
+	@set -e; for t in tests/*.sh; do \
+	    case $$t in */packages.sh|*/demo.sh) continue;; esac; \
+	    echo "== $$t"; sh $$t $(OUT); done
+	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
+	    $(PYTEST) -m 'not long' tests/e2e
+
+# With what takes minutes: images of 100 MB and more, kills at every moment.
+check-full:
+	@$(MAKE) --no-print-directory check
+	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
+	    $(PYTEST) -m long tests/e2e
+
+demo:
+	@sh tests/packages.sh demo
+	@$(MAKE) --no-print-directory $(JOBS) all >$(OUT).log 2>&1 || \
+	    { cat $(OUT).log >&2; exit 1; }; rm -f $(OUT).log
+	@$(AS_ROOT) env IMAGE="$(IMAGE)" tests/demo.sh $(abspath $(OUT))
+
+lint:
+	@sh tests/lint.sh $(OUT) full
+
+install: all
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
+	    $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(SYSCONFDIR) \
+	    $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8
+	install -m 755 $(OUT)/berth $(DESTDIR)$(BINDIR)
+	install -m 755 $(OUT)/berthd $(DESTDIR)$(SBINDIR)
+	install -m 755 $(addprefix $(OUT)/,berth-init berth-unpack \
+	    berth-http berth-fetch) $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 worker/cli/berth.1 $(DESTDIR)$(MANDIR)/man1
+	install -m 644 etc/berthd.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 proto/berth-proto.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 broker/berthd.8 $(DESTDIR)$(MANDIR)/man8
+	test -e $(DESTDIR)$(SYSCONFDIR)/berthd.conf || \
+	    install -m 644 etc/berthd.conf $(DESTDIR)$(SYSCONFDIR)
+
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all clean
+.PHONY: all clean unit clang check check-full demo lint install
 .DELETE_ON_ERROR:
