@@ -110,16 +110,16 @@ SECCOMP	 = $(patsubst %.seccomp,$(OUT)/gen/%.bpf.h,$(notdir $(wildcard \
 	   broker/*.seccomp broker/*/*.seccomp worker/*/*.seccomp)))
 $(OUT)/gen/%.bpf.h: broker/init/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
-	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: broker/unpack/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
-	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: worker/http/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
-	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: worker/fetch/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
-	$(OUT)/seccomp-gen $* < $< > $@.tmp && mv $@.tmp $@
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(call obj,broker/init/init.o $(INIT_MORE)) \
 $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
