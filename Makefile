@@ -182,8 +182,10 @@ demo:
 	    { cat $(OUT).log >&2; exit 1; }; rm -f $(OUT).log
 	@$(AS_ROOT) env IMAGE="$(IMAGE)" tests/demo.sh $(abspath $(OUT))
 
-lint:
+lint: $(SECCOMP)
 	@sh tests/lint.sh $(OUT) full
+print-broker:
+	@echo $(BROKER)
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) \
@@ -203,5 +205,6 @@ install: all
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all clean unit clang check check-full demo lint install
+.PHONY: all clean unit clang check check-full demo lint \
+	print-broker install
 .DELETE_ON_ERROR:

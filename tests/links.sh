@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+# What each program links and how it is hardened, as design and README say:
+# a privileged program that gains a parser library fails here.
+#
+#	tests/links.sh [OUT]
+set -eu
+LC_ALL=C; export LC_ALL
+out=${1:-out}
+failed=0
+checks=0
+
+fail() {
+	echo "links.sh: $*" >&2
+	failed=$((failed + 1))
+}
+ok() { checks=$((checks + 1)); }
+
+# What may stand in NEEDED beyond libc and the loader.
+allowed() {
+	case $1 in
+	berthd)		echo "libevent_core libbsd libmd libcap-ng" ;;
+	berth-unpack)	echo "libarchive libz libisal libzstd libcrypto" \
+			    "libjansson libbsd libmd libpthread" ;;
+	berth-init)	echo "" ;;
+	berth-http)	echo "libevent_core libbsd libmd" ;;
+	berth-fetch)	echo "libcurl libcrypto libssl libjansson" \
+			    "libevent_core libbsd libmd libpthread" ;;
+	berth)		echo "libevent_core libbsd libmd libjansson" ;;
+	esac
+}
+
+# Names by which such a library would show, also when it is linked in.
+foreign='^(json_|jansson|cJSON|yyjson|curl_|Curl_|evhttp_|http_parser|llhttp|
+nghttp2_|SSL_|TLS_|EVP_|OPENSSL_|CRYPTO_|X509_|gnutls_|mbedtls_|archive_|
+tar_open|inflate|deflate|uncompress|gz(open|read)|isal_|ZSTD_|LZ4_|lzma_|
+BZ2_|Brotli)'
+foreign=$(printf %s "$foreign" | tr -d '\n')
+
+needed() { readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'; }
+symbols() { { nm "$1"; nm -D "$1"; } 2>/dev/null | sed 's/.* //; s/@.*//'; }
+
+in_list() { # lib.so.N name...
+	lib=${1%%.so*}; lib=${lib%-[0-9]*}; shift
+	for n; do [ "$lib" = "$n" ] && return 0; done
+	return 1
+}
+
+check_needed() { # program
+	p=$out/$1
+	# shellcheck disable=SC2046 # words on purpose
+	for lib in $(needed "$p"); do
+		in_list "$lib" libc ld-linux ld-linux-x86 ld-linux-aarch64 \
+		    $(allowed "$1") ||
+		    fail "$1 links $lib, which is not on its list"
+		ok
+	done
+}
+
+# The broker's libraries must not bring others of that kind with them.
+check_privileged() { # program
+	p=$out/$1
+	s=$(symbols "$p" | grep -E "$foreign" | head -3 | tr '\n' ' ' || :)
+	[ -z "$s" ] || fail "$1 has foreign symbols: $s"
+	ok
+	[ "$1" = berthd ] || return 0
+	for lib in $(ldd "$p" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p'); do
+		case ${lib##*/} in
+		linux-vdso.so*|linux-gate.so*|ld-linux*|libc.so*) ;;
+		libevent_core-*|libbsd.so*|libmd.so*|libcap-ng.so*) ;;
+		libpthread.so*|libdl.so*) ;;
+		*)	fail "$1 loads ${lib##*/}, which is not on its list" ;;
+		esac
+		ok
+	done
+}
+
+check_hardening() { # program
+	p=$out/$1
+	readelf -hW "$p" | grep -q 'Type:.*DYN' || fail "$1 is no PIE"
+	h=$(readelf -lW "$p")
+	echo "$h" | grep -q GNU_RELRO || fail "$1 has no RELRO"
+	echo "$h" | grep GNU_STACK | grep -q 'RWE' &&
+	    fail "$1 has an executable stack"
+	echo "$h" | grep -q GNU_STACK || fail "$1 does not say GNU_STACK"
+	echo "$h" | grep LOAD | grep -q 'RWE' &&
+	    fail "$1 has a segment both writable and executable"
+	readelf -dW "$p" | grep -Eq 'BIND_NOW|FLAGS.*NOW' ||
+	    fail "$1 is bound lazily (no NOW)"
+	readelf -dW "$p" | grep -Eq 'RPATH|RUNPATH' &&
+	    fail "$1 carries a library path"
+	s=$(symbols "$p")
+	echo "$s" | grep -q '^__stack_chk_fail$' ||
+	    fail "$1 has no stack protector"
+	echo "$s" | grep -Eq '^__[a-z]*(cpy|cat|printf|read|recv|set|move)_chk$' ||
+	    fail "$1 is not fortified"
+	checks=$((checks + 8))
+}
+
+# The linker drops the mark where the C library's start files lack it, so
+# the objects are asked, not the programs.
+check_cet() {
+	[ "$(uname -m)" = x86_64 ] || {
+		echo "links.sh: skip: CET is a matter of x86-64"
+		return 0
+	}
+	n=0
+	# shellcheck disable=SC2044 # our own names: no blanks
+	for o in $(find "$out/obj" -name '*.o' ! -path '*/tests/*'); do
+		readelf -nW "$o" 2>/dev/null | grep -q 'IBT, SHSTK' ||
+		    fail "$o is built without CET"
+		n=$((n + 1))
+	done
+	[ $n -gt 0 ] || fail "no objects under $out/obj"
+	checks=$((checks + n))
+}
+
+for prog in berthd berth-unpack berth-init berth-http berth-fetch berth; do
+	if [ ! -x "$out/$prog" ]; then
+		fail "$out/$prog is missing: run make"
+		continue
+	fi
+	check_needed "$prog"
+	check_hardening "$prog"
+done
+for prog in berthd berth-init; do
+	[ ! -x "$out/$prog" ] || check_privileged "$prog"
+done
+if [ -x "$out/berth-init" ]; then
+	readelf -lW "$out/berth-init" | grep -q INTERP &&
+	    fail "berth-init needs a loader: it must be static"
+	ok
+fi
+check_cet
+
+[ $failed = 0 ] || { echo "links.sh: $failed failed" >&2; exit 1; }
+echo "links.sh: $checks checks passed"

@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+# The figures of the house (lines per file, per function, of the broker) and
+# the manual pages; with "full" static analysis too.
+#
+#	tests/lint.sh [OUT [full]]
+set -eu
+LC_ALL=C; export LC_ALL
+out=${1:-out}
+failed=0
+fail() { echo "lint.sh: $*" >&2; failed=$((failed + 1)); }
+
+sources=$(git ls-files '*.c' '*.h' '*.y' '*.py' '*.sh' '*.def' 2>/dev/null)
+[ -n "$sources" ] || sources=$(find broker common proto worker tests -name \
+    '*.[chy]' -o -name '*.py' -o -name '*.sh')
+present=
+for f in $sources; do [ ! -f "$f" ] || present="$present $f"; done
+# shellcheck disable=SC2086 # words on purpose
+set -- "${2:-}" $present
+full=$1; shift
+
+long=$(for f; do
+	n=$(($(wc -l <"$f")))
+	[ $n -le 500 ] || echo "$f: $n lines, 500 at most"
+done)
+[ -z "$long" ] || fail "$long"
+
+# KNF makes it easy: a function's braces stand alone at the line's start.
+# Tables (static const struct …) end with "};" and do not count.
+long=$(for f; do
+	case $f in *.c|*.y) ;; *) continue ;; esac
+	awk -v f="$f" '
+	/^[a-z_]+\(/ { name = $0; sub(/\(.*/, "", name) }
+	/^\{/ { start = NR }
+	/^\}$/ && start {
+		if (NR - start - 1 > 60)
+			printf "%s:%d: %s() has %d lines, 60 at most\n",
+			    f, start, name, NR - start - 1
+		start = 0
+	}' "$f"
+done)
+[ -z "$long" ] || fail "$long"
+
+wide=$(for f; do
+	case $f in *.[chy]|*.def) ;; *) continue ;; esac
+	expand "$f" | awk -v f="$f" 'length > 80 {
+		printf "%s:%d: %d columns, 80 at most\n", f, NR, length }'
+done)
+# msg.def is a table, one message a line.
+wide=$(echo "$wide" | grep -v '^proto/msg\.def:' || :)
+[ -z "$wide" ] || fail "$wide"
+
+for f; do
+	case $f in *.def) continue ;; esac
+	head -3 "$f" | grep -q 'SPDX-License-Identifier: ISC' ||
+	    fail "$f has no SPDX line"
+done
+
+# What berthd links of ours, as the object list says.
+if command -v make >/dev/null; then
+	broker=$(make -s --no-print-directory OUT="$out" print-broker)
+	sum=0
+	for o in $broker; do
+		for f in "${o%.o}.c" "${o%.o}.y"; do
+			[ ! -f "$f" ] || sum=$((sum + $(wc -l <"$f")))
+		done
+	done
+	for f in broker/*.h common/*.h proto/*.h proto/*.def; do
+		[ ! -f "$f" ] || sum=$((sum + $(wc -l <"$f")))
+	done
+	echo "lint.sh: berthd is made of $sum lines of ours (5000 at most)"
+	[ $sum -le 5000 ] || fail "berthd has $sum lines, 5000 at most"
+fi
+
+# broker/ and worker/ meet in proto/ only; common/ stands alone.
+# (init and unpack are programs of the broker's folder.)
+bad=$(grep -nE '#include "(\.\./)*worker/' broker/*.[chy] broker/*/*.[ch] \
+    2>/dev/null | grep -v 'worker/link\.h' || :
+    grep -nE '#include "(\.\./)*broker/' worker/*.[ch] worker/*/*.[ch] \
+    2>/dev/null || :
+    grep -nE '#include "(\.\./)*(broker|worker|proto)/' common/*.[ch] \
+    2>/dev/null || :)
+[ -z "$bad" ] || fail "$bad"
+
+if command -v mandoc >/dev/null; then
+	for m in worker/cli/berth.1 broker/berthd.8 etc/berthd.conf.5 \
+	    proto/berth-proto.7; do
+		if [ ! -f $m ]; then fail "$m is missing"; continue; fi
+		# Our own pages are not installed when this runs, and the
+		# machine's manual is not OpenBSD's.
+		w=$(mandoc -T lint -W style $m 2>&1 | grep -Ev \
+		    'referenced manual not found|Mdocdate|missing RCS id' || :)
+		[ -z "$w" ] || fail "$w"
+	done
+else
+	echo "lint.sh: skip: no mandoc"
+fi
+
+if [ "$full" = full ]; then
+	shellcheck tests/*.sh .ci/run || fail "shellcheck has findings"
+	if command -v cppcheck >/dev/null; then
+		cppcheck -q --enable=warning,performance,portability \
+		    --error-exitcode=1 --inline-suppr -D_GNU_SOURCE \
+		    --suppress=missingInclude -I"$out/gen" \
+		    broker common proto worker ||
+		    fail "cppcheck has findings"
+	fi
+	find broker common proto worker -name '*.c' -print0 |
+	    xargs -0 -P 2 -n 1 clang --analyze \
+	    -Xanalyzer -analyzer-output=text -D_GNU_SOURCE -I"$out/gen" \
+	    -Ibroker '-DBERTH_VERSION=""' '-DBERTH_LIBEXECDIR=""' \
+	    '-DBERTH_BINDIR=""' '-DBERTH_SBINDIR=""' \
+	    '-DBERTH_SYSCONFDIR=""' -Xanalyzer -analyzer-werror -o /dev/null ||
+	    fail "clang's analyzer has findings"
+fi
+
+[ $failed = 0 ] || { echo "lint.sh: $failed failed" >&2; exit 1; }
+echo "lint.sh: clean"
