@@ -123,6 +123,8 @@ struct msg_run {
 	uint32_t	 pids;		/* processes, 0: no limit */
 	uint16_t	 rows, cols;	/* of the terminal, with RUN_TTY */
 	char		 image[IMAGEID_SIZE];	/* sha512-, >= 2 digits */
+	char		 hostname[HOSTNAME_MAXLEN + 1];	/* empty: the
+						 * broker's choice */
 	/* descriptor: sealed memfd with the run record (record.h) */
 };
 

@@ -83,7 +83,9 @@ CHECK(run)
 	return ((m->flags & ~(uint32_t)RUN_FLAGS) == 0 &&
 	    (m->insecure & ~(uint32_t)INSECURE_ALL_RUN) == 0 &&
 	    valid_string(m->image, sizeof(m->image)) &&
-	    valid_imageid(m->image, IMAGEID_MINLEN));
+	    valid_imageid(m->image, IMAGEID_MINLEN) &&
+	    valid_string(m->hostname, sizeof(m->hostname)) &&
+	    (*m->hostname == '\0' || valid_hostname(m->hostname)));
 }
 
 CHECK(signal)
