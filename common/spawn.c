@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * Making a process: the only clone of the broker.  The child stays our own
+ * code until the exec: it opens what must be opened in its own mount
+ * namespace, waits for its id map, becomes id 0 of its user namespace.
+ */
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/sched.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "spawn.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC	(1U << 2)
+#endif
+
+int
+spawn_helper(const char *name)
+{
+	char	 path[PATH_MAX];
+	char	*slash;
+	ssize_t	 n;
+
+	n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	if (n == -1)
+		return (-1);
+	path[n] = '\0';
+	if ((slash = strrchr(path, '/')) == NULL) {
+		errno = ENOENT;
+		return (-1);
+	}
+	*slash = '\0';
+	/* an installed program takes its helpers from one place only */
+	if (strcmp(path, BERTH_BINDIR) == 0 || strcmp(path, BERTH_SBINDIR) == 0)
+		n = snprintf(path, sizeof(path), "%s/%s", BERTH_LIBEXECDIR,
+		    name);
+	else {
+		*slash = '/';
+		n = snprintf(slash + 1, sizeof(path) - (size_t)(slash + 1 -
+		    path), "%s", name);
+	}
+	if (n < 0 || strlen(path) >= sizeof(path) - 1) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	return (open(path, O_PATH | O_CLOEXEC));
+}
+
+/* Child: an error ends it; the broker sees its channel close. */
+static void __attribute__((noreturn))
+child_fail(const char *name, const char *what)
+{
+	log_warn("%s: %s", name, what);
+	_exit(125);
+}
+
+/* Child: sources first to numbers out of the way, then into their places. */
+static void
+child_fds(const struct spawn *sp, int *exe)
+{
+	int	 high[SPAWN_FDS_MAX];
+	int	 fd, from = 3 + (int)sp->nfds;
+	unsigned int i;
+
+	for (i = 0; i < sp->nfds; i++) {
+		fd = sp->fds[i].fd;
+		if (fd == -1 && (fd = open(sp->fds[i].path, O_PATH |
+		    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+			child_fail(sp->name, sp->fds[i].path);
+		if ((high[i] = fcntl(fd, F_DUPFD_CLOEXEC, from)) == -1)
+			child_fail(sp->name, "dup");
+	}
+	if ((*exe = fcntl(sp->exe, F_DUPFD_CLOEXEC, from)) == -1)
+		child_fail(sp->name, "dup");
+	for (i = 0; i < sp->nfds; i++)
+		if (dup2(high[i], 3 + (int)i) == -1)
+			child_fail(sp->name, "dup2");
+	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
+	    dup2(fd, 0) == -1 || dup2(fd, 1) == -1)
+		child_fail(sp->name, "/dev/null");
+	if (syscall(SYS_close_range, 3 + sp->nfds, ~0U,
+	    CLOSE_RANGE_CLOEXEC) == -1)
+		child_fail(sp->name, "close_range");
+}
+
+static void
+child_signals(void)
+{
+	struct sigaction sa;
+	sigset_t	 none;
+	int		 i;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = SIG_DFL;
+	for (i = 1; i < NSIG; i++)
+		(void)sigaction(i, &sa, NULL);	/* KILL and STOP refuse */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void __attribute__((noreturn))
+child(const struct spawn *sp, int go)
+{
+	char	*const argv[] = { (char *)(uintptr_t)sp->name, NULL };
+	char	*const envp[] = { NULL };
+	char	 c;
+	int	 exe;
+
+	/*
+	 * Our own mount namespace already, our own ids not yet: root's
+	 * directories can be entered as their owner, and a path opened here
+	 * belongs to this namespace, as an overlay demands of its layers.
+	 */
+	if (read(go, &c, 1) != 1)
+		_exit(125);
+	child_fds(sp, &exe);
+	child_signals();
+	if (setsid() == -1)
+		child_fail(sp->name, "setsid");
+	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ||
+	    setresuid(0, 0, 0) == -1)
+		child_fail(sp->name, "set ids");
+	/* behind the change of ids, which clears it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+		child_fail(sp->name, "prctl");
+	umask(022);
+	syscall(SYS_execveat, exe, "", argv, envp, AT_EMPTY_PATH);
+	child_fail(sp->name, "exec");
+}
+
+static int
+write_proc(pid_t pid, const char *file, const char *text)
+{
+	char	 path[64];
+	int	 fd, saved_errno;
+	ssize_t	 n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1)
+		return (-1);
+	n = write(fd, text, strlen(text));
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return (n == -1 ? -1 : 0);
+}
+
+static int
+write_maps(const struct spawn *sp, pid_t pid)
+{
+	char	 map[64];
+
+	snprintf(map, sizeof(map), "0 %u %u", sp->idbase, sp->idcount);
+	if (write_proc(pid, "uid_map", map) == -1)
+		return (-1);
+	return (write_proc(pid, "gid_map", map));
+}
+
+/* All joins in one burst: the first waits for a grace period, others not. */
+static int
+join_cgroups(const struct spawn *sp, pid_t pid)
+{
+	char	 text[16];
+	size_t	 i;
+	int	 fd;
+	ssize_t	 n;
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (i = 0; sp->cgroups != NULL && sp->cgroups[i] != NULL; i++) {
+		fd = open(sp->cgroups[i], O_WRONLY | O_CLOEXEC);
+		if (fd == -1)
+			return (-1);
+		n = write(fd, text, strlen(text));
+		close(fd);
+		if (n == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+pid_t
+spawn(const struct spawn *sp, int *pidfd)
+{
+	struct clone_args ca;
+	pid_t		 pid;
+	int		 go[2], saved_errno;
+
+	if (pipe2(go, O_CLOEXEC) == -1)
+		return (-1);
+	memset(&ca, 0, sizeof(ca));
+	ca.flags = sp->ns | CLONE_NEWUSER | CLONE_PIDFD;
+	ca.pidfd = (uintptr_t)pidfd;
+	ca.exit_signal = SIGCHLD;
+	if (sp->cgroupfd != -1) {
+		ca.flags |= CLONE_INTO_CGROUP;
+		ca.cgroup = (unsigned int)sp->cgroupfd;
+	}
+	pid = (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
+	if (pid == 0) {
+		close(go[1]);
+		child(sp, go[0]);
+	}
+	saved_errno = errno;
+	close(go[0]);
+	if (pid == -1) {
+		close(go[1]);
+		errno = saved_errno;
+		return (-1);
+	}
+	if (write_maps(sp, pid) == -1 || join_cgroups(sp, pid) == -1 ||
+	    write(go[1], "", 1) != 1) {
+		saved_errno = errno;
+		close(go[1]);	/* its read ends with nothing: it exits */
+		(void)waitpid(pid, NULL, 0);
+		close(*pidfd);
+		*pidfd = -1;
+		errno = saved_errno;
+		return (-1);
+	}
+	close(go[1]);
+	return (pid);
+}
