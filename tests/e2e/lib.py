@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+"""What the end-to-end tests share: running berth, servers, the inventory."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+OUT = os.environ.get("BERTH_OUT") or os.path.join(TOP, "out")
+BERTH = os.path.join(OUT, "berth")
+BERTHD = os.path.join(OUT, "berthd")
+INSECURE = "--insecure-options=image,http"
+WARNING = "berth: warning: image signature verification has been disabled"
+ID = r"sha512-[0-9a-f]{32}"
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+def await_true(what, test, seconds=15):
+    """Polls test() until it returns something true; that is returned."""
+    end = time.monotonic() + seconds
+    while True:
+        got = test()
+        if got:
+            return got
+        assert time.monotonic() < end, "waited %d s for %s" % (seconds, what)
+        time.sleep(0.02)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listening(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def command(argv, timeout=60, **k):
+    """Runs to the end; text decoded byte for byte; never hangs."""
+    k.setdefault("stdin", subprocess.DEVNULL)
+    if "input" in k:
+        del k["stdin"]
+    if k.pop("binary", False) is False:
+        k.update(encoding="utf-8", errors="surrogateescape")
+    return subprocess.run([str(a) for a in argv], timeout=timeout,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **k)
+
+
+class Store:
+    """A store directory and the command line on it."""
+
+    def __init__(self, path):
+        self.dir = str(path)
+
+    def argv(self, *args):
+        return [BERTH, "--dir=" + self.dir, *args]
+
+    def __call__(self, *args, **k):
+        return command(self.argv(*args), **k)
+
+    def ok(self, *args, **k):
+        r = self(*args, **k)
+        assert r.returncode == 0, (args, r)
+        return r
+
+    def fetch(self, ref, *options):
+        """Fetches and returns the ID."""
+        r = self.ok(INSECURE, "fetch", *options, ref)
+        return r.stdout.strip()
+
+    def run(self, *args, **k):
+        return self(INSECURE, "run", *args, **k)
+
+    def popen(self, *args, **k):
+        k.setdefault("stdin", subprocess.DEVNULL)
+        k.setdefault("stdout", subprocess.PIPE)
+        k.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen(self.argv(*args), **k)
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def ls(self, *names):
+        try:
+            return sorted(os.listdir(self.path(*names)))
+        except FileNotFoundError:
+            return []
+
+    def images(self):
+        return self.ls("images")
+
+    def layers(self):
+        return self.ls("layers")
+
+    def leftovers(self):
+        """What a command must not leave: everything half-made."""
+        return [os.path.join(d, n) for d in ("tmp", "trash", "pods")
+                for n in self.ls(d)]
+
+    def audit(self):
+        """The audit record's lines, parsed."""
+        p = self.path("audit", "audit.log")
+        with open(p, encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+
+def failed(r, status, *words):
+    """One line "berth: …" on stderr, with all words, and this status."""
+    assert r.returncode == status, r
+    lines = [x for x in r.stderr.splitlines()
+             if x.startswith("berth: ") and not x.startswith(
+                 ("berth: warning: ", "berth: fetching image from "))]
+    rest = [x for x in r.stderr.splitlines() if not x.startswith(
+        ("berth: ", "Downloading layer: "))]
+    assert len(lines) == 1 and rest == [], r.stderr
+    for w in words:
+        assert w in lines[0], (w, r.stderr)
+    return lines[0]
+
+
+# Processes of the tests.  conftest.py makes pytest a subreaper, so that
+# everything a command left behind is a child of ours and can be seen, and
+# what others run on the machine cannot.
+
+def proc_table():
+    table = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid, "rb") as f:
+                stat = f.read()
+        except OSError:
+            continue
+        name, rest = stat[stat.index(b"(") + 1:].rsplit(b") ", 1)
+        state, ppid = rest.split()[:2]
+        table[int(pid)] = (int(ppid), state.decode(),
+                           name.decode(errors="replace"))
+    return table
+
+
+def descendants(root=None):
+    """Living processes below root (ours): {pid: name}."""
+    table = proc_table()
+    kids = {}
+    for pid, (ppid, _, _) in table.items():
+        kids.setdefault(ppid, []).append(pid)
+    found, todo = {}, [root or os.getpid()]
+    while todo:
+        for pid in kids.get(todo.pop(), []):
+            todo.append(pid)
+            if table[pid][1] not in "ZX":
+                found[pid] = table[pid][2]
+    return found
+
+
+def cgroups():
+    found = set()
+    for top, dirs, _ in os.walk("/sys/fs/cgroup"):
+        found.update(os.path.join(top, d) for d in dirs if "berth" in top
+                     or "berth" in d)
+    return found
+
+
+def mounts():
+    with open("/proc/self/mountinfo", encoding="utf-8",
+              errors="replace") as f:
+        return {x for x in f if "berth" in x or " - overlay " in x}
+
+
+def inventory():
+    return {"mounts": mounts(), "cgroups": cgroups(),
+            "processes": {"%d %s" % p for p in descendants().items()}}
+
+
+def app_pid(cli, name):
+    """The pid on this host of process name below the Popen cli."""
+    def look():
+        return [p for p, n in descendants(cli.pid).items() if n == name]
+    return await_true("process " + name, look)[0]
+
+
+def reader(stream):
+    """Collects a pipe's lines in a thread; returns (list, wait_for)."""
+    import threading
+    lines = []
+
+    def pump():
+        for line in iter(stream.readline, b""):
+            lines.append(line.decode(errors="surrogateescape"))
+    t = threading.Thread(target=pump, daemon=True)
+    t.start()
+
+    def wait_for(text, seconds=20):
+        return await_true("%r in %r" % (text, lines), lambda: [
+            x for x in lines if text in x], seconds)[0]
+    return lines, wait_for
+
+
+class Server:
+    """A program in the background; stop() by pid."""
+
+    def __init__(self, argv, port, log):
+        self.port = port
+        self.log = str(log)
+        with open(self.log, "ab") as f:
+            self.proc = subprocess.Popen(
+                [str(a) for a in argv], stdout=f, stderr=f,
+                stdin=subprocess.DEVNULL, start_new_session=True)
+        await_true("port %d of %s" % (port, argv[0]), self.up)
+
+    def up(self):
+        if self.proc.poll() is not None:
+            with open(self.log, encoding="utf-8", errors="replace") as f:
+                raise AssertionError("ended: " + f.read()[-2000:])
+        return listening(self.port)
+
+    def stop(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+            try:
+                self.proc.wait(10)
+            except subprocess.TimeoutExpired:
+                self.proc.kill()
+                self.proc.wait()
+
+
+REGISTRY_YML = """
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: %s}, delete: {enabled: true}}
+http: {addr: "127.0.0.1:%d"}
+compatibility: {schema1: {enabled: true}}
+%s
+"""
+
+
+class Registry(Server):
+    """Debian's docker-registry on a free loopback port."""
+
+    def __init__(self, top, name, more=""):
+        self.root = os.path.join(top, name)
+        os.makedirs(self.root)
+        port = free_port()
+        yml = os.path.join(top, name + ".yml")
+        with open(yml, "w") as f:
+            f.write(REGISTRY_YML % (self.root, port, more))
+        super().__init__(["docker-registry", "serve", yml], port,
+                         os.path.join(top, name + ".log"))
+        self.addr = "127.0.0.1:%d" % port
+
+    def ref(self, name):
+        return "docker://%s/%s" % (self.addr, name)
+
+    def push(self, layout, name, *options):
+        """By skopeo, byte for byte unless options say otherwise."""
+        tag = name if ":" in name else name + ":latest"
+        r = command(["skopeo", "copy", "-q", "--all",
+                     "--dest-tls-verify=false",
+                     *(options or ["--preserve-digests"]),
+                     "oci:%s:latest" % layout.path,
+                     "docker://%s/%s" % (self.addr, tag)])
+        assert r.returncode == 0, r.stderr
+        return self.ref(name)
+
+    def request(self, method, path, data=None, media=None):
+        req = urllib.request.Request(
+            path if path.startswith("http") else
+            "http://%s/v2/%s" % (self.addr, path), data=data, method=method)
+        if media:
+            req.add_header("Content-Type", media)
+            req.add_header("Accept", media)
+        with urllib.request.urlopen(req, timeout=20) as r:
+            return r.headers, r.read()
+
+    def put_blob(self, name, data, digest):
+        head, _ = self.request("POST", name + "/blobs/uploads/", b"")
+        url = head["Location"]
+        self.request("PUT", url + ("&" if "?" in url else "?") +
+                     "digest=" + digest, data, "application/octet-stream")
+
+    def put_manifest(self, name, tag, data, media=MANIFEST):
+        self.request("PUT", "%s/manifests/%s" % (name, tag), data, media)
+        return self.ref("%s:%s" % (name, tag))
+
+    def manifest(self, name, tag="latest"):
+        return json.loads(self.request(
+            "GET", "%s/manifests/%s" % (name, tag), media=MANIFEST)[1])
+
+    def blob_file(self, digest):
+        """Where the registry itself keeps a blob: to damage it."""
+        h = digest[7:]
+        return os.path.join(self.root, "docker/registry/v2/blobs/sha256",
+                            h[:2], h, "data")
+
+    @contextlib.contextmanager
+    def damaged(self, digest, change):
+        """The blob's bytes are change(bytes) for a while."""
+        p = self.blob_file(digest)
+        with open(p, "rb") as f:
+            old = f.read()
+        with open(p, "wb") as f:
+            f.write(change(old))
+        try:
+            yield
+        finally:
+            with open(p, "wb") as f:
+                f.write(old)
+
+
+NGINX_CONF = """
+daemon off; worker_processes 1; user root;
+pid %(top)s/nginx.pid; error_log %(top)s/nginx.err;
+events { worker_connections 1024; }
+http {
+  access_log %(top)s/access.log; default_type text/html;
+  client_body_temp_path %(top)s/n1; proxy_temp_path %(top)s/n2;
+  fastcgi_temp_path %(top)s/n3; uwsgi_temp_path %(top)s/n4;
+  scgi_temp_path %(top)s/n5; proxy_max_temp_file_size 0;
+  log_format auth '$request_uri auth=[$http_authorization]';
+  %(body)s
+}
+"""
+
+
+class Nginx(Server):
+    """nginx with the given http{} body; PORT in it is the first port."""
+
+    def __init__(self, top, body, port=None):
+        os.makedirs(top, exist_ok=True)
+        self.top = str(top)
+        port = port or free_port()
+        conf = os.path.join(top, "nginx.conf")
+        with open(conf, "w") as f:
+            f.write(NGINX_CONF % {"top": top,
+                                  "body": body.replace("PORT", str(port))})
+        self.addr = "127.0.0.1:%d" % port
+        super().__init__(["nginx", "-p", top, "-c", conf], port,
+                         os.path.join(top, "nginx.log"))
+
+    def ref(self, name):
+        return "docker://%s/%s" % (self.addr, name)
+
+
+class Daemon:
+    """berthd -d on a configuration; its stderr is kept in .lines."""
+
+    def __init__(self, store, conf, *options):
+        self.store = store
+        self.conf = store.dir + ".conf"
+        with open(self.conf, "w") as f:
+            f.write(conf)
+        self.proc = subprocess.Popen(
+            [BERTHD, "-d", "-f", self.conf, *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, start_new_session=True)
+        self.lines, self.wait_for = reader(self.proc.stderr)
+        try:
+            await_true("the daemon's socket", self.up)
+        except BaseException:
+            self.kill()
+            raise
+
+    def up(self):
+        assert self.proc.poll() is None, self.lines
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with s:
+            return s.connect_ex(self.store.path("sock")) == 0
+
+    def alive(self):
+        return self.proc.poll() is None
+
+    def stop(self, seconds=20):
+        if self.alive():
+            self.proc.send_signal(signal.SIGTERM)
+        return self.proc.wait(seconds)
+
+    def kill(self):
+        if self.alive():
+            self.proc.kill()
+        self.proc.wait()
+
+
+def http(port, path, method="GET", headers=None, timeout=30):
+    """(status, body) of one request to loopback."""
+    req = urllib.request.Request("http://127.0.0.1:%d%s" % (port, path),
+                                 method=method, headers=headers or {})
+    try:
+        with urllib.request.urlopen(req, timeout=timeout) as r:
+            return r.status, r.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
