@@ -35,7 +35,12 @@
 #define TOKEN_MAX		(1 * MIB)	/* token endpoint's answer */
 #define ERRORBODY_MAX		(1 * MIB)
 #define HTTPHEAD_MAX		(256 * KIB)	/* header block of one answer */
+#define URL_MAXLEN		8191	/* redirect target, token realm */
+#define TOKEN_MAXLEN		32767	/* the token in TOKEN_MAX's answer */
 #define REDIRECTS_MAX		5
+#define FETCH_TRIES_MAX		5	/* of one request */
+#define FETCH_WAIT_MAX_MS	60000	/* between them, in sum */
+#define FETCH_CONNS_MAX		16	/* at once, to one registry */
 #define INDEX_DEPTH_MAX		4	/* nested indexes */
 #define INDEX_ENTRIES_MAX	1000
 #define JSON_DEPTH_MAX		64
