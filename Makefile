@@ -37,7 +37,8 @@ PROTO	 = proto/msg.o proto/msg_check.o proto/chan.o
 COMMON	 = common/log.o common/valid.o common/ref.o
 SANDBOX	 = common/sandbox.o
 
-BROKER	 = broker/berthd.o broker/config.o broker/parse.o broker/dispatch.o \
+BROKER	 = broker/berthd.o broker/config.o broker/config_set.o \
+	   broker/parse.o broker/dispatch.o \
 	   broker/client.o broker/fetch.o broker/job.o broker/image.o \
 	   broker/store.o broker/pod.o broker/control.o broker/cgroup.o \
 	   broker/audit.o broker/trash.o \

@@ -8,6 +8,7 @@
 #define BROKER_CONFIG_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <stdint.h>
 #include <stddef.h>
@@ -52,8 +53,7 @@ struct config_app {
 	uint32_t cpu;		/* 1/1000 of one CPU, 0: no limit */
 	uint32_t pids;		/* 0: no limit */
 	uint32_t flags;		/* RUN_NETHOST, RUN_READONLY, RUN_NOLIMITS */
-	uint32_t seen;		/* parse.y's: what was said already */
-	unsigned int line;
+	uint64_t seen;		/* parse.y's: what was said already */
 };
 
 struct config {
@@ -72,7 +72,7 @@ struct config {
 	uint32_t gid;		/* its id */
 	struct config_app *apps;
 	size_t	 napps;		/* <= APPS_MAX */
-	uint32_t seen;		/* parse.y's */
+	uint64_t seen;		/* parse.y's */
 };
 
 /*
@@ -86,26 +86,43 @@ void		 config_free(struct config *);
 /* The config as a file that parses again to the same; never the token. */
 void		 config_print(const struct config *, FILE *);
 
-/* parse.y: fills *c from text; path is for messages.  Errors printed. */
+/* parse.y: fills *c; path is for messages.  Returns the errors told. */
 unsigned int	 config_parse_text(struct config *c, const char *path,
-		    char *text, size_t len);
+		    const char *text, size_t len);
 
-/* config.c, called by the grammar: NULL, or why not. */
-const char	*config_set_listen(struct config *, const char *, int64_t port);
+/*
+ * config_set.c, called by the grammar.  They copy what they keep, and
+ * return NULL, or why not.
+ */
+const char	*config_set_listen(struct config *, const char *address,
+		    const char *port);
+const char	*config_set_token(struct config *, const char *path);
 const char	*config_set_insecure(struct config *, const char *word);
-const char	*config_set_idrange(struct config *, int64_t base,
-		    int64_t count);
+const char	*config_set_ids(struct config *, const char *base,
+		    const char *count);
+const char	*config_set_group(struct config *, const char *);
 const char	*config_set_image(struct config_app *, const char *);
 const char	*config_set_memory(struct config_app *, const char *);
 const char	*config_set_cpu(struct config_app *, const char *);
+const char	*config_set_pids(struct config_app *, const char *);
+const char	*config_set_hostname(struct config_app *, const char *);
 const char	*config_add_word(char ***, size_t *n, const char *);
-const char	*config_check_env(const char *assignment);
-const char	*config_check_envname(const char *name, size_t len);
+const char	*config_add_env(struct config_app *, const char *assignment);
+/* Takes the param's strings, on failure too. */
+const char	*config_add_param(struct config_app *, const char *name,
+		    struct config_param *);
+/* NULL with *why when name cannot be one. */
 struct config_app *config_add_app(struct config *, const char *name,
 		    const char **why);
-const char	*config_add_param(struct config_app *,
-		    const struct config_param *);
-/* What can only be said when all of an app, or of the file, is known. */
+/* What can only be said when all of an app is known. */
 const char	*config_check_app(const struct config_app *);
+/* Frees what it holds and zeroes it. */
+void		 config_app_clear(struct config_app *);
+/*
+ * config.c: a regular file of root's or ours without a bit of forbidden in
+ * its mode, at most max bytes and a NUL behind them.  The caller frees.
+ */
+char		*config_read(const char *path, mode_t forbidden, size_t max,
+		    size_t *len, const char **why);
 
 #endif
