@@ -184,7 +184,6 @@ logfile ""
 pidfile ""
 dir /data
 always-show-logo yes
-unixsocket ""
 """
 
 
@@ -206,8 +205,11 @@ def redis_tars():
     prog = Tar().dirs("usr", "usr/bin", "usr/local", "usr/local/bin")
     prog.copy("usr/bin/redis-server", server)
     prog.copy("usr/bin/redis-cli", cli)
+    ours = {line.split()[0] for line in REDIS_CONF.splitlines()
+            if line and line[0] != "#"}
     with open("/etc/redis/redis.conf") as f:
-        conf = f.read() + REDIS_CONF
+        conf = "".join(line for line in f
+                       if line.split(" ")[0] not in ours) + REDIS_CONF
     etc = Tar().dirs("etc", "etc/redis", "usr", "usr/local", "usr/local/bin")
     etc.file("etc/redis/redis.conf", conf)
     etc.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"
