@@ -44,8 +44,11 @@
 #define INDEX_DEPTH_MAX		4	/* nested indexes */
 #define INDEX_ENTRIES_MAX	1000
 #define JSON_DEPTH_MAX		64
+#define JSON_VALUES_MAX		262144		/* in one document */
 #define LAYERS_MAX		127
 #define BLOB_MAX		(64 * GIB)	/* one compressed layer */
+#define IMAGE_MAX		(256 * GIB)	/* all of them together */
+#define USER_MAXLEN		255		/* user[:group] of a config */
 
 /* What a layer may hold. */
 #define LAYER_BYTES_MAX		(256 * GIB)	/* decompressed */
