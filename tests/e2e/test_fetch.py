@@ -95,7 +95,8 @@ def front(scratch, registry, tmp_path_factory):
         location / { proxy_pass http://%s; proxy_set_header Host $http_host;
           proxy_buffering on; limit_rate 4m; } }
     """ % (top, registry.addr))
-    n.asked = lambda: open(os.path.join(top, "asked")).read().splitlines()
+    n.asked = lambda: [x for x in open(os.path.join(top, "asked"))
+                       if not x.startswith("- ")]
     yield n
     n.stop()
 
