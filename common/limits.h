@@ -61,6 +61,8 @@
 #define PAX_HEADER_MAX		(1 * MIB)	/* one extended header */
 #define ZSTD_WINDOWLOG_MAX	27	/* 128 MiB */
 #define TAR_SLACK_MAX		(1 * MIB)	/* zeros after the end marker */
+#define MTIME_MIN		(-2147483648LL)	/* what every file system keeps */
+#define MTIME_MAX		15032385535LL	/* ext4: May 2446 */
 
 /* What a run may ask. */
 #define RECORD_MAX		(4 * MIB)	/* app record, run record */
