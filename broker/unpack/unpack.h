@@ -20,6 +20,8 @@ struct why {
 };
 
 /* unpack.c */
+void		 why_set(struct why *, const char *fmt, ...)
+		    __attribute__((format(printf, 2, 3)));
 /*
  * Sends UNPACK_FAIL with one line (longer ones are cut) and returns 1, the
  * exit status of a job that failed.
@@ -42,6 +44,14 @@ int		 layer_job(struct chan *, struct msg *m);
 int		 verify_job(struct chan *, struct msg *m);
 /* empty.c */
 int		 empty_job(struct chan *, struct msg *m);
+
+/* blob.c */
+/*
+ * Hashes from's size bytes, on the way into to unless that is -1.  0, or -1
+ * with why when they are not of this digest.
+ */
+int		 blob_take(int from, int to, uint64_t size, const char *digest,
+		    struct why *);
 
 /* image.c, for verify.c */
 /*
