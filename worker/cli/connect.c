@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * Finding the broker: the daemon that listens in the store, else a private
+ * berthd for this one command.
+ */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/log.h"
+#include "cli.h"
+
+#define STORE_ROOT	"/var/lib/berth"
+#define BROKER_FD	3	/* where berthd -p expects its channel */
+
+/* The store's absolute path into path.  0, or -1 after saying why. */
+static int
+store_path(const struct options *o, char path[PATH_MAX])
+{
+	const char	*data, *home;
+	char		 cwd[PATH_MAX];
+	int		 n;
+
+	if (o->dir != NULL && *o->dir == '/')
+		n = snprintf(path, PATH_MAX, "%s", o->dir);
+	else if (o->dir != NULL) {
+		/* the broker may run in another directory */
+		if (getcwd(cwd, sizeof(cwd)) == NULL) {
+			log_warn("%s: working directory", o->dir);
+			return (-1);
+		}
+		n = snprintf(path, PATH_MAX, "%s/%s", cwd, o->dir);
+	} else if (geteuid() == 0)
+		n = snprintf(path, PATH_MAX, "%s", STORE_ROOT);
+	else if ((data = getenv("XDG_DATA_HOME")) != NULL && *data == '/')
+		n = snprintf(path, PATH_MAX, "%s/berth", data);
+	else if ((home = getenv("HOME")) != NULL && *home == '/')
+		n = snprintf(path, PATH_MAX, "%s/.local/share/berth", home);
+	else {
+		log_warnx("no store: neither --dir, XDG_DATA_HOME nor HOME "
+		    "is set");
+		return (-1);
+	}
+	if (n < 0 || n >= PATH_MAX) {
+		log_warnx("the path of the store is too long");
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Connects to dir/name through dir's descriptor: sun_path holds 107 bytes
+ * and a store's path may be longer.
+ */
+static int
+connect_at(const char *dir, const char *name)
+{
+	struct sockaddr_un	 sun;
+	int			 dirfd, fd = -1, saved_errno, n;
+
+	if ((dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s",
+	    dirfd, name);
+	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		goto fail;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd == -1 || connect(fd, (struct sockaddr *)&sun,
+	    sizeof(sun)) == -1)
+		goto fail;
+	close(dirfd);
+	return (fd);
+ fail:
+	saved_errno = errno;
+	if (fd != -1)
+		close(fd);
+	close(dirfd);
+	errno = saved_errno;
+	return (-1);
+}
+
+/*
+ * Whoever owns a directory can listen in it.  A daemon gets the user's
+ * words, terminal and trust: only root's and our own may have them.
+ */
+static int
+daemon_trusted(int fd, const char *path)
+{
+	struct ucred	 cred;
+	socklen_t	 len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1) {
+		log_warn("%s", path);
+		return (0);
+	}
+	if (cred.uid == 0 || cred.uid == geteuid())
+		return (1);
+	log_warnx("%s: refused, as the daemon there runs as user %u", path,
+	    (unsigned int)cred.uid);
+	return (0);
+}
+
+/* --connect: this socket or nothing. */
+static int
+connect_socket(const char *path)
+{
+	const char	*slash = strrchr(path, '/');
+	char		 dir[PATH_MAX], enc[256];
+	int		 fd, n;
+
+	log_encode(enc, sizeof(enc), path, strlen(path));
+	if (slash == NULL)
+		n = snprintf(dir, sizeof(dir), ".");
+	else
+		n = snprintf(dir, sizeof(dir), "%.*s",
+		    (int)(slash - path) + 1, path);
+	if (n < 0 || (size_t)n >= sizeof(dir)) {
+		log_warnx("%s: path too long", enc);
+		return (-1);
+	}
+	if ((fd = connect_at(dir, slash == NULL ? path : slash + 1)) == -1) {
+		log_warn("%s", enc);
+		return (-1);
+	}
+	if (!daemon_trusted(fd, enc)) {
+		close(fd);
+		return (-1);
+	}
+	return (fd);
+}
+
+/*
+ * berthd lies beside us in a build tree; when we are the installed berth it
+ * is the installed berthd.  Neither PATH nor the environment has a say.
+ */
+static int
+broker_path(char path[PATH_MAX])
+{
+	char	*slash;
+	ssize_t	 len;
+
+	len = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	if (len == -1)
+		return (-1);
+	path[len] = '\0';
+	if ((slash = strrchr(path, '/')) == NULL) {
+		errno = ENOENT;
+		return (-1);
+	}
+	*slash = '\0';
+	if (strcmp(path, BERTH_BINDIR) == 0) {
+		snprintf(path, PATH_MAX, "%s", BERTH_SBINDIR "/berthd");
+		return (0);
+	}
+	if ((size_t)(slash - path) + sizeof("/berthd") > PATH_MAX) {
+		errno = ENAMETOOLONG;
+		return (-1);
+	}
+	memcpy(slash, "/berthd", sizeof("/berthd"));
+	return (0);
+}
+
+/*
+ * Starts berthd -p with the other end of the channel.  It gets neither our
+ * environment nor stdin and stdout: it may outlive us to tidy up, and what
+ * reads our output must see its end.  A session of its own keeps the
+ * terminal's signals from it.
+ */
+static int
+broker_spawn(const char *path, const char *store, int debug, int chan,
+    pid_t *pid)
+{
+	char				*argv[6], *envp[] = { NULL };
+	posix_spawn_file_actions_t	 fa;
+	posix_spawnattr_t		 attr;
+	sigset_t			 none, all;
+	int				 error, n = 0;
+
+	argv[n++] = (char *)(uintptr_t)"berthd";
+	argv[n++] = (char *)(uintptr_t)"-p";
+	if (debug)
+		argv[n++] = (char *)(uintptr_t)"-v";
+	argv[n++] = (char *)(uintptr_t)"-s";
+	argv[n++] = (char *)(uintptr_t)store;
+	argv[n] = NULL;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	if ((error = posix_spawn_file_actions_init(&fa)) != 0)
+		return (error);
+	if ((error = posix_spawnattr_init(&attr)) != 0) {
+		posix_spawn_file_actions_destroy(&fa);
+		return (error);
+	}
+	if ((error = posix_spawn_file_actions_addopen(&fa, STDIN_FILENO,
+	    "/dev/null", O_RDWR, 0)) == 0 &&
+	    (error = posix_spawn_file_actions_adddup2(&fa, STDIN_FILENO,
+	    STDOUT_FILENO)) == 0 &&
+	    (error = posix_spawn_file_actions_adddup2(&fa, chan,
+	    BROKER_FD)) == 0 &&
+	    (error = posix_spawn_file_actions_addclosefrom_np(&fa,
+	    BROKER_FD + 1)) == 0 &&
+	    (error = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0 &&
+	    (error = posix_spawnattr_setsigmask(&attr, &none)) == 0 &&
+	    (error = posix_spawnattr_setsigdefault(&attr, &all)) == 0)
+		error = posix_spawn(pid, path, &fa, &attr, argv, envp);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&fa);
+	return (error);
+}
+
+static int
+connect_private(const char *store, int debug, pid_t *pid)
+{
+	char	 path[PATH_MAX];
+	int	 fds[2], error;
+
+	if (geteuid() != 0) {
+		log_warnx("must be root for now (rootless running comes "
+		    "later)");
+		return (-1);
+	}
+	if (broker_path(path) == -1) {
+		log_warn("berthd");
+		return (-1);
+	}
+	if (chan_pair(fds) == -1) {
+		log_warn("socketpair");
+		return (-1);
+	}
+	error = broker_spawn(path, store, debug, fds[1], pid);
+	close(fds[1]);
+	if (error != 0) {
+		close(fds[0]);
+		errno = error;
+		log_warn("%s", path);
+		return (-1);
+	}
+	return (fds[0]);
+}
+
+int
+connect_broker(const struct options *o, pid_t *broker)
+{
+	char	 store[PATH_MAX], enc[512];
+	int	 fd;
+
+	*broker = -1;
+	if (o->socket != NULL)
+		return (connect_socket(o->socket));
+	if (store_path(o, store) == -1)
+		return (-1);
+	log_encode(enc, sizeof(enc), store, strlen(store));
+	if ((fd = connect_at(store, "sock")) != -1) {
+		if (daemon_trusted(fd, enc))
+			return (fd);
+		close(fd);
+		return (-1);
+	}
+	/* nobody listens: no store yet, no socket, or a dead one */
+	if (errno != ENOENT && errno != ECONNREFUSED &&
+	    !(errno == EACCES && o->dir == NULL)) {
+		log_warn("%s/sock", enc);
+		return (-1);
+	}
+	return (connect_private(store, o->debug, broker));
+}

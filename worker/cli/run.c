@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/* berth run: an image, fetched if needed, in the foreground. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/log.h"
+#include "../../common/record.h"
+#include "cli.h"
+
+static void
+add(struct record *r, enum record_key key, const char *value)
+{
+	if (value != NULL)
+		record_add(r, key, value, strlen(value));
+}
+
+static void
+add_all(struct record *r, enum record_key key, const struct strings *list)
+{
+	size_t	 i;
+
+	for (i = 0; i < list->n; i++)
+		add(r, key, list->v[i]);
+}
+
+/* What the files say and no --set-env says otherwise; a later file wins. */
+static int
+add_envfiles(struct record *r, const struct options *o)
+{
+	struct strings	 files = { 0 }, one;
+	size_t		 i, j;
+	int		 status = 0;
+
+	for (i = 0; i < o->envfiles.n && status == 0; i++) {
+		memset(&one, 0, sizeof(one));
+		status = envfile_read(o->envfiles.v[i], &one);
+		for (j = 0; j < one.n && status == 0; j++)
+			status = strings_add(&files, one.v[j]);
+		strings_free(&one);
+	}
+	for (i = 0; i < files.n && status == 0; i++) {
+		for (j = i + 1; j < files.n; j++)
+			if (value_env_same(files.v[i], files.v[j]))
+				break;
+		if (j == files.n && value_env(files.v[i], &o->setenv) == NULL)
+			add(r, REC_SETENV, files.v[i]);
+	}
+	strings_free(&files);
+	return (status);
+}
+
+/* What the command line asks of berth-init; the broker passes it unread. */
+static int
+run_record(const struct options *o)
+{
+	struct record	 r;
+	size_t		 i;
+	int		 fd;
+
+	record_init(&r);
+	add(&r, REC_EXEC, o->exec);
+	if (o->args != NULL)
+		add(&r, REC_HASARGS, "");
+	for (i = 0; i < o->nargs; i++)
+		add(&r, REC_ARG, o->args[i]);
+	if (add_envfiles(&r, o) == -1) {
+		record_free(&r);
+		return (-1);
+	}
+	add_all(&r, REC_SETENV, &o->setenv);
+	add_all(&r, REC_ENVIRONMENT, &o->environment);
+	add(&r, REC_RUNUSER, o->user);
+	add(&r, REC_RUNGROUP, o->group);
+	add(&r, REC_RUNWORKDIR, o->workdir);
+	if ((fd = record_finish(&r)) == -1)
+		log_warn("arguments and environment");
+	return (fd);
+}
+
+/* All of RUN but the image. */
+static void
+run_fill(struct msg_run *m, const struct options *o)
+{
+	memset(m, 0, sizeof(*m));
+	m->flags = RUN_FOREGROUND;
+	if (!isatty(STDIN_FILENO))
+		m->flags |= RUN_STDIN;
+	else if (o->interactive) {
+		m->flags |= RUN_TTY;
+		(void)tty_size(&m->rows, &m->cols);
+	}
+	if (o->readonly)
+		m->flags |= RUN_READONLY;
+	if (o->nethost)
+		m->flags |= RUN_NETHOST;
+	m->insecure = o->insecure & INSECURE_ALL_RUN;
+	m->memory = o->memory;
+	m->cpu = o->cpu;
+	m->pids = o->pids;
+	if (o->hostname != NULL)
+		memcpy(m->hostname, o->hostname, strlen(o->hostname));
+}
+
+/* Fetches if the name is a reference, then runs.  The exit status. */
+static int
+run_image(struct session *s, const char *name, int record)
+{
+	const struct options	*o = s->options;
+	struct msg_run		 m;
+
+	run_fill(&m, o);
+	if (name_is_id(name))
+		memcpy(m.image, name, strlen(name));
+	else {
+		s->warn = o->insecure & INSECURE_ALL_FETCH;
+		if (fetch_image(s, o->operands.v[0], name, o->policy == -1 ?
+		    PULL_NEW : (enum pull_policy)o->policy) == -1)
+			return (s->status);
+		memcpy(m.image, s->text, IMAGEID_SIZE - 1);
+	}
+	s->warn = m.insecure;
+	name_warn(&s->warn);
+	s->running = 1;
+	if (session_call(s, MSG_RUN, &m, record) == -1)
+		return (s->status);
+	if (s->answer != ANSWER_EXITED) {
+		log_warnx("the broker answered a run with no exit status");
+		return (s->failure);
+	}
+	if (stream_error() != 0) {
+		errno = stream_error();
+		log_warn("output of the app");
+		if (s->status == 0)
+			return (s->failure);
+	}
+	return (s->status);
+}
+
+int
+cmd_run(const struct options *o)
+{
+	struct session	 s;
+	char		 name[REF_MAXLEN + 1];
+	int		 record, status;
+
+	if (name_parse(o->operands.v[0], name) == -1 ||
+	    (!name_is_id(name) && name_policy(o, name) == -1))
+		return (EXIT_BERTH);
+	/* the broker starts while we write the record */
+	if (session_open(&s, o, EXIT_BERTH) == -1)
+		return (EXIT_BERTH);
+	if ((record = run_record(o)) == -1) {
+		session_close(&s);
+		return (EXIT_BERTH);
+	}
+	status = run_image(&s, name, record);
+	close(record);
+	session_close(&s);
+	return (status);
+}
