@@ -71,7 +71,7 @@ CLI	 = worker/cli/berth.o $(CLI_MORE) \
 CLI_MORE = $(addprefix worker/cli/,answer.o connect.o envfile.o export.o \
 	   fetch.o format.o help.o image.o name.o options.o progress.o run.o \
 	   session.o signals.o stream.o tty.o value.o)
-CLI_LIBS = -levent_core -lbsd
+CLI_LIBS =
 
 PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \
 	   berth-http berth-fetch)

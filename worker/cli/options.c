@@ -383,7 +383,9 @@ parse_end(struct parse *p)
 	if (o->help)
 		return (0);
 	if (o->command == CMD_NONE) {
-		snprintf(p->why, p->whysize, "no command given");
+		snprintf(p->why, p->whysize, "%s%sno command given",
+		    p->group == NULL ? "" : p->group,
+		    p->group == NULL ? "" : ": ");
 		return (-1);
 	}
 	if (o->dir != NULL && o->socket != NULL) {
@@ -396,8 +398,8 @@ parse_end(struct parse *p)
 		    info->args ? "one IMAGE only; what the app shall get "
 		    "stands behind \"--\"" : "too many arguments"));
 	if (o->operands.n < info->min) {
-		snprintf(p->why, p->whysize, "%s: needs %s", info->name,
-		    info->operands);
+		snprintf(p->why, p->whysize, "%s: needs %.*s", info->name,
+		    (int)strcspn(info->operands, ".["), info->operands);
 		return (-1);
 	}
 	if (o->command == CMD_IMAGE_EXPORT && o->form == -1) {
