@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+"""berthd with a socket: used by the command line, killed from all sides."""
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+import lib
+from lib import INSECURE, Daemon
+
+
+@pytest.fixture
+def daemon(store):
+    d = Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, lib.free_port()))
+    yield d
+    d.kill() if not d.alive() else d.stop()
+
+
+def children(pid, name):
+    return [p for p, n in lib.descendants(pid).items() if n == name]
+
+
+def test_command_line_uses_it(daemon, store, registry):
+    id_ = store.fetch(registry.ref("busybox"))
+    p = store.popen("run", id_, "--", "sh", "-c", "echo up; exec sleep 100")
+    assert p.stdout.readline() == b"up\n"
+    assert children(daemon.proc.pid, "sleep"), "not below the daemon"
+    assert not children(p.pid, "berthd"), "a private broker as well"
+    p.terminate()
+    assert p.wait(15) == 143
+    assert daemon.alive()
+
+
+def test_connect(daemon, store):
+    r = lib.command([lib.BERTH, "--connect=" + store.path("sock"), "image",
+                     "list", "--format=json"])
+    assert (r.returncode, r.stdout) == (0, "[]\n"), r
+
+
+def test_socket_is_private_and_goes(daemon, store):
+    st = os.stat(store.path("sock"))
+    assert st.st_mode & 0o777 == 0o600
+    assert daemon.stop() == 0
+    assert not os.path.exists(store.path("sock"))
+
+
+def test_second_daemon_is_refused(daemon, store):
+    r = lib.command([lib.BERTHD, "-d", "-f", daemon.conf])
+    assert r.returncode == 1 and store.dir in r.stderr, r
+    assert daemon.alive()
+
+
+def test_stale_socket_is_replaced(daemon, store):
+    daemon.kill()
+    assert os.path.exists(store.path("sock"))
+    assert store("image", "list").returncode == 0       # a private one
+    d = Daemon(store, open(daemon.conf).read())
+    assert store("image", "list").returncode == 0
+    assert d.stop() == 0
+
+
+def test_idle_it_is_two_processes(daemon):
+    lib.await_true("the HTTP worker", lambda: sorted(
+        lib.descendants(daemon.proc.pid).values()) == ["berth-http"])
+
+
+def test_pods_survive_the_command_line_only_by_their_daemon(
+        daemon, store, registry):
+    """Foreground means foreground: killed by -9, the app goes too."""
+    id_ = store.fetch(registry.ref("busybox"))
+    p = store.popen("run", id_, "--", "sh", "-c", "echo up; exec sleep 100")
+    p.stdout.readline()
+    p.kill()
+    p.communicate()
+    lib.await_true("the app's end", lambda: not children(
+        daemon.proc.pid, "sleep"))
+    assert daemon.alive()
+
+
+@pytest.fixture
+def slow(registry, tmp_path):
+    n = lib.Nginx(str(tmp_path / "slow"), """
+      server { listen 127.0.0.1:PORT;
+        location ~ /blobs/ { proxy_pass http://%(r)s; limit_rate 300k;
+          proxy_set_header Host $http_host; }
+        location / { proxy_pass http://%(r)s;
+          proxy_set_header Host $http_host; } }
+    """ % {"r": registry.addr})
+    yield n
+    n.stop()
+
+
+def kill_one(daemon, name, delay):
+    """-9 for the first process of that name, delay seconds after it came;
+    None when it was gone by then."""
+    pid = lib.await_true(name, lambda: children(daemon.proc.pid, name))[0]
+    time.sleep(delay)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        return pid
+    except ProcessLookupError:
+        return None
+
+
+@pytest.mark.parametrize("name", ["berth-fetch", "berth-unpack"])
+@pytest.mark.parametrize("delay", [0, 0.01, 0.3, 1])
+def test_killed_helper_fails_its_job_only(daemon, store, registry, slow,
+                                          name, delay):
+    id_ = store.fetch(registry.ref("busybox"))
+    app = store.popen("run", id_, "--", "cat", stdin=subprocess.PIPE)
+    p = store.popen(INSECURE, "fetch", slow.ref("redis"))
+    killed = kill_one(daemon, name, delay)
+    out, err = p.communicate(timeout=60)
+    r = subprocess.CompletedProcess(p.args, p.returncode, out.decode(),
+                                    err.decode())
+    if killed is not None and not (name == "berth-unpack" and
+                                   r.returncode == 0):
+        lib.failed(r, 1, slow.addr)
+        assert len(store.images()) == 1
+    lib.await_true("tidy", lambda: not store.ls("tmp"))
+    assert daemon.alive()
+    app.stdin.write(b"still here\n")    # the running app went on
+    app.stdin.close()
+    assert app.stdout.read() == b"still here\n"
+    assert app.wait(15) == 0
+    store.fetch(registry.ref("redis"))  # and so does the daemon
+
+
+def test_killed_command_line_ends_its_fetch(daemon, store, slow):
+    p = store.popen(INSECURE, "fetch", slow.ref("redis"))
+    lib.await_true("the fetch worker", lambda: children(
+        daemon.proc.pid, "berth-fetch"))
+    p.kill()
+    p.communicate()
+    lib.await_true("the worker's end", lambda: not children(
+        daemon.proc.pid, "berth-fetch"))
+    lib.await_true("tidy", lambda: not store.ls("tmp"))
+    assert store.images() == [] and daemon.alive()
+
+
+def test_killed_http_worker_comes_back(daemon):
+    port = int(open(daemon.conf).read().split()[-1])
+    assert lib.http(port, "/health")[0] == 200
+    os.kill(children(daemon.proc.pid, "berth-http")[0], signal.SIGKILL)
+
+    def back():
+        try:
+            return lib.http(port, "/health")[0] == 200
+        except OSError:
+            return False
+    lib.await_true("the HTTP worker", back)
+    assert daemon.alive()
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"x", b"GET / HTTP/1.1\r\n\r\n", b"\0" * 20, b"\xff" * 4096,
+    b"\xff" * 65000], ids=["empty", "one", "http", "zeros", "4k", "64k"])
+def test_nonsense_on_the_socket(daemon, store, data):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.settimeout(10)
+    with s:
+        s.connect(store.path("sock"))
+        s.send(data)
+        assert s.recv(10) == b""        # closed, without an answer
+    assert daemon.alive()
+    assert store("image", "list").returncode == 0
+
+
+def test_a_silent_client_stops_nobody(daemon, store, registry):
+    quiet = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+             for _ in range(20)]
+    try:
+        for s in quiet:
+            s.connect(store.path("sock"))
+        store.fetch(registry.ref("busybox"))
+    finally:
+        for s in quiet:
+            s.close()
+
+
+def test_parallel_commands(daemon, store, registry):
+    id_ = store.fetch(registry.ref("busybox"))
+    ps = [store.popen("run", id_, "--", "sh", "-c", "sleep 0.2; exit %d" % i)
+          for i in range(12)]
+    ps += [store.popen(INSECURE, "fetch", registry.ref("redis"))
+           for _ in range(4)]
+    codes = [p.wait(60) for p in ps]
+    assert codes == list(range(12)) + [0] * 4
+    for p in ps:
+        p.communicate()
+
+
+def test_term_stops_what_runs(daemon, store, registry):
+    id_ = store.fetch(registry.ref("busybox"))
+    p = store.popen("run", id_, "--", "sh", "-c",
+                    "trap 'exit 5' TERM; echo up; "
+                    "while :; do sleep 0.05; done")
+    p.stdout.readline()
+    assert daemon.stop() == 0
+    assert p.wait(15) in (5, 125, 143)
+    p.communicate()
+
+
+@pytest.mark.long
+def test_killed_daemon_at_every_moment(store, slow, registry):
+    """-9 at twenty moments of a fetch: the next start sees whole images or
+    none, and the leftovers go."""
+    conf = 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, lib.free_port())
+    for i in range(20):
+        d = Daemon(store, conf)
+        p = store.popen(INSECURE, "fetch", registry.ref("redis"))
+        threading.Timer(0.02 * i, d.kill).start()
+        p.communicate(timeout=60)
+        lib.await_true("death", lambda: not d.alive())
+        d = Daemon(store, conf)
+        for id_ in store.images():
+            store.ok("image", "verify", "sha512-" + id_)
+            store.ok("image", "rm", "sha512-" + id_)
+        store.ok("image", "gc")
+        lib.await_true("tidy", lambda: not store.leftovers())
+        assert store.layers() == []
+        assert d.stop() == 0
