@@ -186,7 +186,7 @@ def app_pid(cli, name):
     """The pid on this host of process name below the Popen cli."""
     def look():
         return [p for p, n in descendants(cli.pid).items() if n == name]
-    return await_true("process " + name, look)[0]
+    return min(await_true("process " + name, look))
 
 
 def reader(stream):
