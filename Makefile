@@ -53,17 +53,22 @@ UNPACK_LIBS = -larchive -lisal -lz -lzstd -lcrypto -ljansson -lbsd -lpthread
 
 INIT	 = broker/init/init.o $(INIT_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
-INIT_MORE =
+INIT_MORE = $(addprefix broker/init/,app.o appconfig.o dev.o etc.o fail.o \
+	   mask.o mnt.o rootfs.o stdio.o user.o)
 INIT_LIBS =
 
 HTTP	 = worker/http/http.o $(HTTP_MORE) \
 	   proto/evchan.o $(SANDBOX) $(PROTO) $(COMMON)
-HTTP_MORE =
+HTTP_MORE = worker/link.o worker/http/http_conn.o worker/http/http_parse.o \
+	   worker/http/http_query.o worker/http/http_wait.o \
+	   worker/http/reply.o worker/http/routes.o
 HTTP_LIBS = -levent_core -lbsd
 
 FETCH	 = worker/fetch/fetch.o $(FETCH_MORE) \
 	   proto/evchan.o $(SANDBOX) $(PROTO) $(COMMON)
-FETCH_MORE =
+FETCH_MORE = $(addprefix worker/fetch/,addr.o answer.o auth.o blob.o \
+	   challenge.o doc.o error.o head.o header.o http.o registry.o \
+	   retry.o url.o) worker/link.o
 FETCH_LIBS = -lcurl -lcrypto -ljansson -levent_core -lbsd
 
 CLI	 = worker/cli/berth.o $(CLI_MORE) \
