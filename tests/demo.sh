@@ -17,8 +17,8 @@ chmod 755 "$top"
 pids=
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n== %s\n' "$*"; }
-show() { # prints the command as one would type it, and runs it
-	printf '$ %s\n' "$(echo "$*" | sed "s|$out/||g; s|$top|DEMO|g")"
+show() { # prints the command as one would type it (on stderr), runs it
+	printf '$ %s\n' "$(echo "$*" | sed "s|$out/||g; s|$top|DEMO|g")" >&2
 	"$@"
 }
 free_port() {
@@ -153,5 +153,5 @@ show wc -l "$top/store/audit/audit.log"
 tail -n 2 "$top/store/audit/audit.log"
 
 say "Nothing is left"
-left=$(ps -eo args | grep -c '[b]erth.*'"$top" || :)
+left=$(pgrep -fc "berth.*$top" || :)
 echo "processes: $left, mounts: $(grep -c "$top" /proc/self/mountinfo || :)"
