@@ -90,6 +90,8 @@
 #define HTTP_CONNS_MAX		10000
 #define HTTP_DEADLINE_MS	10000	/* whole connection's request */
 #define HTTP_QUERY_MAX		3072	/* decoded parameter values */
+#define HTTP_REQUESTS_MAX	10000	/* on one connection */
+#define HTTP_WAITING_MAX	1024	/* requests that wait for the broker */
 
 /* Ids: see berthd.conf(5), "id range". */
 #define IDRANGE_BASE		0x70000000U
