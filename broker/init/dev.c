@@ -116,17 +116,11 @@ attach_mounts(int dev)
 	return (0);
 }
 
-/* The directory first, as nothing can be attached to what is not. */
 int
 dev_attach(struct init *in)
 {
 	size_t	 i;
 
-	if (mkdirat(in->base, "dev", 0755) == -1 ||
-	    (in->dev = mnt_clone(in->base, "dev")) == -1)
-		return (fail(STATUS_BERTH, NULL, "/dev", NULL));
-	if (rootfs_attach(in, in->dev, "/dev") == -1)
-		return (-1);
 	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (symlinkat(links[i].target, in->dev, links[i].name) == -1)
 			return (fail(STATUS_BERTH, "/dev's", links[i].name,

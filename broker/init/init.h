@@ -105,7 +105,7 @@ struct init {
 	struct msg_init_start	 start;
 	struct appconfig	 conf;
 	struct user		 user;
-	int			 base;	/* tmpfs: dev/ empty/ etc/ root/ */
+	int			 base;	/* tmpfs: dev/, empty/, copies */
 	int			 root;	/* the overlay */
 	int			 empty;	/* directory of base, for masks */
 	int			 proc, sys, dev;	/* mounts */
@@ -143,8 +143,6 @@ int	 mnt_mkdir(int root, const char *path, uint64_t resolve);
 
 /* rootfs.c */
 int	 rootfs_build(struct init *);
-/* Attaches mnt at a top directory of the container, "/proc". */
-int	 rootfs_attach(struct init *, int mnt, const char *name);
 int	 rootfs_enter(struct init *);
 
 /* etc.c: hosts, hostname, resolv.conf; volumes; passwd and group. */

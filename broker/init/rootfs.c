@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The container's root, built inside its namespaces by berth-init.  A tmpfs
- * of ours lies over the host's root and holds the overlay, /dev and the
- * empty directory of the masks; pivot_root leaves both roots behind.
+ * The container's root, built inside its namespaces by berth-init: the
+ * overlay of the layers is laid over the host's root, filled with mounts and
+ * made the root; the host's is then detached.
  *
  * The order matters: the kernel grants a new /proc and /sys only while the
  * host's are still visible, and older kernels attach nothing to a mount that
@@ -79,20 +79,7 @@ make_overlay(struct init *in)
 	if (in->root == -1)
 		return (fail(STATUS_BERTH, NULL, "overlay of the layers",
 		    NULL));
-	return (0);
-}
-
-/* Our tmpfs over the host's root, the overlay in it. */
-static int
-attach_base(struct init *in)
-{
-	in->base = mnt_new("tmpfs", NOTHING, base_options);
-	if (in->base == -1 || mnt_move(in->base, AT_FDCWD, "/") == -1 ||
-	    mkdirat(in->base, "root", 0755) == -1 ||
-	    mkdirat(in->base, "empty", 0555) == -1 ||
-	    (in->empty = openat(in->base, "empty", O_PATH | O_DIRECTORY |
-	    O_CLOEXEC)) == -1 ||
-	    mnt_move(in->root, in->base, "root") == -1)
+	if (mnt_move(in->root, AT_FDCWD, "/") == -1)
 		return (fail(STATUS_BERTH, NULL, "root directory", NULL));
 	return (0);
 }
@@ -116,8 +103,8 @@ target(struct init *in, const char *name)
 	return (fd);
 }
 
-int
-rootfs_attach(struct init *in, int mnt, const char *name)
+static int
+attach(struct init *in, int mnt, const char *name)
 {
 	int	 fd, rv;
 
@@ -125,6 +112,32 @@ rootfs_attach(struct init *in, int mnt, const char *name)
 		return (-1);
 	if ((rv = mnt_move(mnt, fd, "")) == -1)
 		fail(STATUS_BERTH, NULL, name, NULL);
+	close(fd);
+	return (rv);
+}
+
+/*
+ * A tmpfs of ours, which has to be attached for parts of it to be.  It lies
+ * at /dev, where its own dev/ then covers it: nobody inside reaches the rest
+ * by name, and nothing needs to be unmounted later.
+ */
+static int
+attach_base(struct init *in)
+{
+	int	 fd, rv = -1;
+
+	if ((fd = target(in, "/dev")) == -1)
+		return (-1);
+	in->base = mnt_new("tmpfs", NOTHING, base_options);
+	if (in->base != -1 && mnt_move(in->base, fd, "") == 0 &&
+	    mkdirat(in->base, "empty", 0555) == 0 &&
+	    mkdirat(in->base, "dev", 0755) == 0 &&
+	    (in->empty = openat(in->base, "empty", O_PATH | O_DIRECTORY |
+	    O_CLOEXEC)) != -1 &&
+	    (in->dev = mnt_clone(in->base, "dev")) != -1)
+		rv = mnt_move(in->dev, fd, "");
+	if (rv == -1)
+		fail(STATUS_BERTH, NULL, "/dev", NULL);
 	close(fd);
 	return (rv);
 }
@@ -171,17 +184,16 @@ rootfs_build(struct init *in)
 	    strlen(in->start.hostname)) == -1)
 		return (fail(STATUS_BERTH, "hostname", in->start.hostname,
 		    NULL));
-	if (make_mounts(in) == -1 || make_overlay(in) == -1 ||
-	    attach_base(in) == -1)
+	if (make_mounts(in) == -1 || make_overlay(in) == -1)
 		return (-1);
 	if ((in->start.flags & RUN_NETHOST) == 0 && net_up() == -1)
 		return (-1);
 	/* before anything covers a part of the image */
 	if (etc_user(in) == -1 || etc_volumes(in) == -1)
 		return (-1);
-	if (rootfs_attach(in, in->proc, "/proc") == -1 ||
-	    rootfs_attach(in, in->sys, "/sys") == -1 ||
-	    dev_attach(in) == -1)
+	if (attach(in, in->proc, "/proc") == -1 ||
+	    attach(in, in->sys, "/sys") == -1 ||
+	    attach_base(in) == -1 || dev_attach(in) == -1)
 		return (-1);
 	if ((in->start.insecure & INSECURE_PATHS) == 0 &&
 	    mask_attach(in) == -1)
@@ -194,13 +206,18 @@ rootfs_build(struct init *in)
 	return (0);
 }
 
-/* Is what we stand on now what was built? */
+/* Is what we stand on now what was built, and nothing above it? */
 static int
 verify(void)
 {
 	struct statfs	 fs;
-	struct stat	 st;
+	struct stat	 st, above;
 
+	/* a mount stacked upon the root would be found by ".." */
+	if (stat("/", &st) == -1 || stat("/..", &above) == -1 ||
+	    st.st_dev != above.st_dev || st.st_ino != above.st_ino)
+		return (fail(STATUS_BERTH, NULL, "/..",
+		    "leads out of the container"));
 	if (statfs("/proc", &fs) == -1 || fs.f_type != PROC_SUPER_MAGIC)
 		return (fail(STATUS_BERTH, NULL, "/proc", "is not procfs"));
 	if (stat("/dev/null", &st) == -1 || !S_ISCHR(st.st_mode) ||
