@@ -38,10 +38,11 @@ COMMON	 = common/log.o common/valid.o common/ref.o
 SANDBOX	 = common/sandbox.o
 
 BROKER	 = broker/berthd.o broker/config.o broker/config_set.o \
-	   broker/parse.o broker/dispatch.o \
-	   broker/client.o broker/fetch.o broker/job.o broker/image.o \
-	   broker/store.o broker/pod.o broker/control.o broker/cgroup.o \
-	   broker/audit.o broker/trash.o \
+	   broker/parse.o broker/dispatch.o broker/child.o \
+	   broker/client.o broker/fetch.o broker/layer.o broker/image.o \
+	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
+	   broker/pod.o broker/cgroup.o broker/audit.o \
+	   broker/control.o broker/http.o broker/applog.o \
 	   proto/evchan.o common/spawn.o common/record.o \
 	   $(PROTO) $(COMMON)
 BROKER_LIBS = -levent_core -lbsd -lmd

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "log.h"
 
 static const char	*log_name = "berth";
 static int		 log_level;
+static int		 log_tosyslog;
 
 void
 log_init(const char *name, int verbose)
@@ -30,6 +32,13 @@ int
 log_getverbose(void)
 {
 	return (log_level);
+}
+
+void
+log_syslog(void)
+{
+	openlog(log_name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	log_tosyslog = 1;
 }
 
 char *
@@ -85,6 +94,13 @@ log_line(int error, const char *fmt, va_list ap)
 			off += (size_t)n;
 		if (off > sizeof(line) - 2)
 			off = sizeof(line) - 2;
+	}
+	if (log_tosyslog) {
+		line[off] = '\0';
+		syslog(error != 0 ? LOG_WARNING : LOG_INFO, "%s",
+		    line + strlen(log_name) + 2);
+		errno = saved_errno;
+		return;
 	}
 	line[off++] = '\n';
 	while (write(STDERR_FILENO, line, off) == -1 && errno == EINTR)

@@ -11,6 +11,8 @@
 void	 log_init(const char *name, int verbose);
 void	 log_verbose(int verbose);
 int	 log_getverbose(void);
+/* From now on to syslog(3), not to standard error. */
+void	 log_syslog(void);
 /* With ": " and strerror(errno) behind it; errno is left as it was. */
 void	 log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

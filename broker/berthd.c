@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * berthd, the broker: options, store, signals, loop.  As a daemon it serves
+ * command lines and declared apps; with -p it serves the one command line
+ * at the other end of descriptor 3 and ends with it.
+ */
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "../common/log.h"
+#include "control.h"
+
+#define PRIVATE_FD	3
+#define CONF_FILE	BERTH_SYSCONFDIR "/berthd.conf"
+
+struct broker	 env;
+
+struct options {
+	const char	*conf;
+	const char	*store;
+	int		 foreground;
+	int		 check;		/* -n, -nn */
+	int		 verbose;
+};
+
+static void __attribute__((noreturn))
+usage(void)
+{
+	fprintf(stderr, "usage: berthd [-dnv] [-f file] [-s store]\n");
+	exit(2);
+}
+
+static void
+parse_options(int argc, char *argv[], struct options *o)
+{
+	int	 c;
+
+	memset(o, 0, sizeof(*o));
+	while ((c = getopt(argc, argv, "df:nps:v")) != -1) {
+		switch (c) {
+		case 'd':
+			o->foreground = 1;
+			break;
+		case 'f':
+			o->conf = optarg;
+			break;
+		case 'n':
+			o->check++;
+			break;
+		case 'p':
+			env.private = 1;
+			break;
+		case 's':
+			o->store = optarg;
+			break;
+		case 'v':
+			o->verbose++;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind != argc || (env.private && (o->conf != NULL || o->check)))
+		usage();
+	if (!env.private && o->conf == NULL)
+		o->conf = CONF_FILE;
+}
+
+/* -n: say whether it is good; -nn: print it back. */
+static void __attribute__((noreturn))
+check_config(const struct options *o)
+{
+	if (o->check > 1)
+		config_print(env.conf, stdout);
+	else
+		fprintf(stderr, "configuration OK\n");
+	exit(0);
+}
+
+/*
+ * Once nobody waits and nothing runs.  What is left in the trash goes
+ * first: our lock on the store says that somebody sees to it.
+ */
+void
+broker_idle(void)
+{
+	if (env.private && client_count() == 0 && pod_count() == 0 &&
+	    fetch_count() == 0 && child_count() == 0)
+		event_base_loopbreak(env.base);
+}
+
+void
+broker_quit(void)
+{
+	if (env.private) {
+		env.stopping = 1;
+		pod_killall();
+		event_base_loopbreak(env.base);
+	} else
+		control_terminate();
+}
+
+static void
+on_signal(evutil_socket_t signo, short what, void *arg)
+{
+	(void)signo;
+	(void)what;
+	(void)arg;
+	broker_quit();
+}
+
+static void
+setup_signals(void)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGQUIT };
+	struct event	*ev;
+	size_t		 i;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if ((ev = evsignal_new(env.base, signals[i], on_signal,
+		    NULL)) == NULL || event_add(ev, NULL) == -1)
+			fatal("signals");
+}
+
+static void
+setup_base(void)
+{
+	struct event_config	*cfg;
+
+	/* nothing in our environment decides anything */
+	if ((cfg = event_config_new()) == NULL || event_config_set_flag(cfg,
+	    EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK) == -1 ||
+	    (env.base = event_base_new_with_config(cfg)) == NULL)
+		fatalx("event loop");
+	event_config_free(cfg);
+}
+
+static void
+setup_process(void)
+{
+	char	 id[UUID_SIZE + 1];
+	ssize_t	 n;
+
+	umask(022);
+	clearenv();
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+		fatal("prctl");
+	n = store_read("/proc/sys/kernel/random/boot_id", id, sizeof(id));
+	if (n >= UUID_SIZE - 1)
+		memcpy(env.boot_id, id, UUID_SIZE - 1);
+	env.ncpu = sysconf(_SC_NPROCESSORS_ONLN);
+	if (env.ncpu < 1)
+		env.ncpu = 1;
+}
+
+static int
+helper(const char *name)
+{
+	int	 fd;
+
+	if ((fd = spawn_helper(name)) == -1)
+		fatal("%s", name);
+	return (fd);
+}
+
+static void
+run_private(void)
+{
+	/* the terminal's signals are the command line's to hear */
+	(void)setsid();
+	if (fcntl(PRIVATE_FD, F_SETFD, FD_CLOEXEC) == -1)
+		fatalx("-p: descriptor 3 is not open");
+	(void)store_open(env.conf->store);	/* told to who asks */
+	setup_signals();
+	client_new(PRIVATE_FD);
+	event_base_dispatch(env.base);
+}
+
+/* Both ends of a daemon's start: the caller waits until we listen. */
+static void
+run_daemon(const struct options *o)
+{
+	if (store_open(env.conf->store) == -1)
+		fatalx("%s", env.failed);
+	store_claim();
+	http_listen();
+	if (!o->foreground) {
+		if (daemon(1, 0) == -1)
+			fatal("daemon");
+		log_syslog();
+		/* the event loop's kernel queue does not survive a fork */
+		if (event_reinit(env.base) == -1)
+			fatalx("event loop");
+	}
+	client_listen();
+	setup_signals();
+	log_info("serving %s port %u, store %s", env.conf->listen,
+	    env.conf->port, env.conf->store);
+	control_start();
+	event_base_dispatch(env.base);
+	pod_killall();
+	unlink("sock");
+	log_info("terminated");
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct options	 o;
+
+	log_init("berthd", 0);
+	parse_options(argc, argv, &o);
+	log_init(env.private ? "berth" : "berthd", o.verbose);
+	if ((env.conf = config_parse(o.conf)) == NULL)
+		return (1);
+	if (o.store != NULL) {
+		free(env.conf->store);
+		if ((env.conf->store = strdup(o.store)) == NULL)
+			fatal("store");
+	}
+	if (o.check)
+		check_config(&o);
+	if (geteuid() != 0)
+		fatalx("must be root for now (rootless running comes later)");
+	setup_process();
+	setup_base();
+	env.exe_init = helper("berth-init");
+	env.exe_unpack = helper("berth-unpack");
+	env.exe_fetch = helper("berth-fetch");
+	env.exe_http = env.private ? -1 : helper("berth-http");
+	if (env.private)
+		run_private();
+	else
+		run_daemon(&o);
+	return (0);
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * One container, in the broker: its directory, its cgroup, its pid 1, and
+ * what that says.  Image and run record go to pid 1 unread.
+ */
+#include <sys/file.h>
+#include <sys/queue.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "../common/valid.h"
+#include "broker.h"
+
+#define POD_PATH	(UUID_SIZE + 16)
+
+struct pod {
+	LIST_ENTRY(pod)	 entry;
+	char		 uuid[UUID_SIZE];
+	char		 image[IMAGEID_SIZE];
+	struct msg_run	 m;
+	struct pod_cb	 cb;
+	struct layers	 layers;
+	struct audit	 audit;
+	uint64_t	 intent;
+	struct cgroup	*cgroup;
+	struct child	*init;
+	int		 dirfd;		/* pods/<uuid>, locked */
+	int		 imagefd;	/* images/<id>, shared lock */
+	int		 ended;		/* pid 1 has said how */
+	uint32_t	 status;
+	char		 why[MSG_TEXT_SIZE];
+};
+
+static LIST_HEAD(, pod)	 pods = LIST_HEAD_INITIALIZER(pods);
+static unsigned int	 npods;
+
+unsigned int
+pod_count(void)
+{
+	return (npods);
+}
+
+static void
+new_uuid(char uuid[UUID_SIZE])
+{
+	unsigned char	 r[16];
+
+	while (getrandom(r, sizeof(r), 0) != sizeof(r))
+		continue;
+	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);	/* RFC 9562 5.4 */
+	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
+	snprintf(uuid, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4],
+	    r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+	    r[15]);
+}
+
+static char *
+pod_path(const struct pod *p, char *buf, const char *part)
+{
+	snprintf(buf, POD_PATH, "pods/%s%s%s", p->uuid,
+	    *part != '\0' ? "/" : "", part);
+	return (buf);
+}
+
+/*
+ * upper and work are the container's; the directory around them is ours,
+ * and its lock says that somebody looks after the pod.
+ */
+static int
+pod_mkdir(struct pod *p)
+{
+	char	 path[POD_PATH];
+
+	if (mkdir(pod_path(p, path, ""), 0700) == -1)
+		return (-1);
+	if ((p->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	if (flock(p->dirfd, LOCK_EX | LOCK_NB) == -1)
+		return (-1);
+	if (store_mkdir_mapped(pod_path(p, path, "upper"), 0755) == -1)
+		return (-1);
+	return (store_mkdir_mapped(pod_path(p, path, "work"), 0700));
+}
+
+/*
+ * Mostly nothing was written and the directories go at once; a tree that
+ * was written to is a stranger's and goes to the trash whole.
+ */
+static void
+pod_rmdir(struct pod *p)
+{
+	static const char *const parts[] = { "work/work", "work", "upper" };
+	char	 path[POD_PATH];
+	size_t	 i;
+
+	if (p->dirfd == -1)
+		return;
+	for (i = 0; i < 3; i++)
+		if (rmdir(pod_path(p, path, parts[i])) == -1 && i > 0 &&
+		    errno != ENOENT && trash_put(path) == -1)
+			log_warn("%s: to trash", path);
+	(void)unlink(pod_path(p, path, "status"));
+	if (rmdir(pod_path(p, path, "")) == -1)
+		log_warn("%s: rmdir", path);
+	close(p->dirfd);
+	p->dirfd = -1;
+}
+
+static void
+pod_free(struct pod *p)
+{
+	child_kill(p->init);
+	pod_rmdir(p);
+	cgroup_free(p->cgroup);
+	if (p->imagefd != -1)
+		close(p->imagefd);
+	LIST_REMOVE(p, entry);
+	npods--;
+	free(p);
+	broker_idle();
+}
+
+/* pid 1 is gone, and with it everything that it was pid 1 of. */
+static void
+pod_done(void *arg, const char *why, int status)
+{
+	struct pod	*p = arg;
+
+	p->init = NULL;
+	if (!p->ended) {
+		p->status = 137;
+		snprintf(p->why, sizeof(p->why), "pod %s: %s", p->uuid,
+		    child_fate("berth-init", why, status));
+	}
+	audit_outcome(&p->audit, p->intent, p->status == 0 ? "ok" : "failed",
+	    *p->why != '\0' ? p->why : NULL);
+	/* what is left on disk goes before anybody hears of the end */
+	pod_rmdir(p);
+	cgroup_free(p->cgroup);
+	p->cgroup = NULL;
+	if (p->cb.ended != NULL)
+		p->cb.ended(p->cb.arg, p->status,
+		    *p->why != '\0' ? p->why : NULL);
+	pod_free(p);
+}
+
+/* Opens what pid 1 is born with; paths are opened by the child itself. */
+static int
+pod_spawn(struct pod *p, int recordfd)
+{
+	static char	 lower[LAYERS_MAX][STORE_NAME_SIZE + 16];
+	char		 app[IMAGEID_SIZE + 32], upper[POD_PATH];
+	char		 work[POD_PATH], status[POD_PATH];
+	struct spawn	 sp;
+	unsigned int	 i, n = p->layers.n;
+	int		 appfd, statusfd, resolvfd, saved_errno;
+
+	memset(&sp, 0, sizeof(sp));
+	snprintf(app, sizeof(app), "images/%s/app", p->image);
+	appfd = open(app, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	statusfd = open(pod_path(p, status, "status"), O_WRONLY | O_CREAT |
+	    O_EXCL | O_CLOEXEC, 0600);
+	resolvfd = open((p->m.flags & RUN_NETHOST) != 0 ? "/etc/resolv.conf" :
+	    "/dev/null", O_RDONLY | O_CLOEXEC);
+	if (resolvfd == -1)
+		resolvfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sp.exe = env.exe_init;
+	sp.name = "berth-init";
+	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	if ((p->m.flags & RUN_NETHOST) == 0)
+		sp.ns |= CLONE_NEWNET;
+	sp.idbase = env.conf->idbase;
+	sp.idcount = env.conf->idcount;
+	sp.cgroupfd = cgroup_fd(p->cgroup);
+	sp.cgroups = cgroup_procs(p->cgroup);
+	sp.fds[INIT_FD_APP - 3].fd = appfd;
+	sp.fds[INIT_FD_RUN - 3].fd = recordfd;
+	sp.fds[INIT_FD_STATUS - 3].fd = statusfd;
+	sp.fds[INIT_FD_RESOLV - 3].fd = resolvfd;
+	sp.fds[INIT_FD_UPPER - 3].fd = -1;
+	sp.fds[INIT_FD_UPPER - 3].path = pod_path(p, upper, "upper");
+	sp.fds[INIT_FD_WORK - 3].fd = -1;
+	sp.fds[INIT_FD_WORK - 3].path = pod_path(p, work, "work");
+	for (i = 0; i < n; i++) {	/* kept bottom first, wanted top first */
+		snprintf(lower[i], sizeof(lower[i]), "layers/%s/fs",
+		    p->layers.name[n - 1 - i]);
+		sp.fds[INIT_FD_LAYERS - 3 + i].fd = -1;
+		sp.fds[INIT_FD_LAYERS - 3 + i].path = lower[i];
+	}
+	sp.nfds = INIT_FD_LAYERS - 3 + n;
+	if (appfd != -1 && statusfd != -1 && resolvfd != -1)
+		p->init = child_start(&sp, PEER_INIT, dispatch_init, pod_done,
+		    p);
+	saved_errno = errno;
+	if (appfd != -1)
+		close(appfd);
+	if (statusfd != -1)
+		close(statusfd);
+	if (resolvfd != -1)
+		close(resolvfd);
+	errno = saved_errno;
+	return (p->init == NULL ? -1 : 0);
+}
+
+static int
+pod_send_start(struct pod *p)
+{
+	struct msg_init_start	 s;
+
+	memset(&s, 0, sizeof(s));
+	s.flags = p->m.flags;
+	s.insecure = p->m.insecure;
+	s.nlayers = p->layers.n;
+	s.cgroup_ns = 1;	/* unshared by pid 1, which is in its place */
+	s.rows = p->m.rows;
+	s.cols = p->m.cols;
+	memcpy(s.uuid, p->uuid, sizeof(s.uuid));
+	if (*p->m.hostname != '\0')
+		memcpy(s.hostname, p->m.hostname, sizeof(s.hostname));
+	else
+		snprintf(s.hostname, sizeof(s.hostname), "berth-%.8s",
+		    p->uuid);
+	snprintf(s.app, sizeof(s.app), "%s", p->cb.app);
+	evchan_phase(child_chan(p->init), PH_BUSY);
+	return (child_send(p->init, MSG_INIT_START, 0, &s, -1));
+}
+
+/* What allowed it: named so that an auditor sees each option used. */
+static const char *
+pod_rule(const struct msg_run *m)
+{
+	static char	 rule[64];
+
+	snprintf(rule, sizeof(rule), "owner of the store%s%s%s%s",
+	    (m->insecure & INSECURE_CAPABILITIES) ? ", capabilities" : "",
+	    (m->insecure & INSECURE_PATHS) ? ", paths" : "",
+	    (m->insecure & INSECURE_SECCOMP) ? ", seccomp" : "",
+	    (m->flags & RUN_NETHOST) ? ", net=host" : "");
+	return (rule);
+}
+
+static int
+pod_begin(struct pod *p, int recordfd, char *why)
+{
+	char	 lacking[MSG_TEXT_SIZE];
+
+	if ((p->imagefd = image_open(p->image)) == -1 ||
+	    image_layers(p->image, &p->layers) == -1) {
+		snprintf(why, MSG_TEXT_SIZE, "image %.39s: %s", p->image,
+		    strerror(errno));
+		return (-1);
+	}
+	if (pod_mkdir(p) == -1) {
+		snprintf(why, MSG_TEXT_SIZE, "store: pods: %s",
+		    strerror(errno));
+		return (-1);
+	}
+	if ((p->cgroup = cgroup_new(p->uuid, &p->m, why, lacking)) == NULL)
+		return (-1);
+	if (pod_spawn(p, recordfd) == -1 || pod_send_start(p) == -1) {
+		snprintf(why, MSG_TEXT_SIZE, "pod %s: cannot start: %s",
+		    p->uuid, strerror(errno));
+		return (-1);
+	}
+	snprintf(why, MSG_TEXT_SIZE, "%s", lacking);
+	return (0);
+}
+
+struct pod *
+pod_start(const struct msg_run *m, int recordfd, const struct pod_cb *cb,
+    char *why)
+{
+	enum image_find	 r;
+	struct pod	*p;
+
+	*why = '\0';
+	if (npods >= PODS_MAX || (p = calloc(1, sizeof(*p))) == NULL) {
+		snprintf(why, MSG_TEXT_SIZE, "too many pods");
+		close(recordfd);
+		return (NULL);
+	}
+	LIST_INSERT_HEAD(&pods, p, entry);
+	npods++;
+	p->dirfd = p->imagefd = -1;
+	p->m = *m;
+	p->cb = *cb;
+	new_uuid(p->uuid);
+	p->audit.action = *cb->app != '\0' ? "start" : "run";
+	p->audit.object = p->image;
+	p->audit.detail = p->uuid;
+	p->audit.rule = pod_rule(m);
+	p->audit.uid = cb->uid;
+	p->audit.pid = cb->pid;
+	if ((r = image_find(m->image, p->image)) != IMAGE_FOUND)
+		snprintf(why, MSG_TEXT_SIZE, "%s", image_why(r, m->image));
+	else if ((p->intent = audit_intent(&p->audit)) == 0)
+		snprintf(why, MSG_TEXT_SIZE, "audit record: %s",
+		    strerror(errno));
+	else if (pod_begin(p, recordfd, why) == 0) {
+		close(recordfd);
+		return (p);
+	} else
+		audit_outcome(&p->audit, p->intent, "failed", why);
+	close(recordfd);
+	pod_free(p);
+	return (NULL);
+}
+
+void
+pod_signal(struct pod *p, int signo)
+{
+	struct msg_signal	 s;
+
+	memset(&s, 0, sizeof(s));
+	s.signo = (uint32_t)signo;
+	if (p->init != NULL)
+		child_send(p->init, MSG_INIT_SIGNAL, 0, &s, -1);
+}
+
+void
+pod_kill(struct pod *p)
+{
+	if (p->init != NULL)
+		child_signal(p->init, SIGKILL);
+}
+
+void
+pod_forget(struct pod *p)
+{
+	p->cb.stdio = NULL;
+	p->cb.started = NULL;
+	p->cb.ended = NULL;
+}
+
+void
+pod_killall(void)
+{
+	struct pod	*p;
+
+	LIST_FOREACH(p, &pods, entry)
+		pod_kill(p);
+}
+
+void
+pod_on_init_stdio(void *child, struct msg *m)
+{
+	struct pod	*p = child_arg(child);
+
+	if (p->cb.stdio != NULL)
+		p->cb.stdio(p->cb.arg, m->u.init_stdio.which, m->fd);
+}
+
+void
+pod_on_init_started(void *child, struct msg *m)
+{
+	struct pod	*p = child_arg(child);
+
+	(void)m;
+	evchan_phase(child_chan(child), PH_RUN);
+	if (p->cb.started != NULL)
+		p->cb.started(p->cb.arg, p->uuid, child_pid(child));
+}
+
+void
+pod_on_init_exited(void *child, struct msg *m)
+{
+	struct pod	*p = child_arg(child);
+
+	p->ended = 1;
+	p->status = m->u.init_exited.status;
+}
+
+void
+pod_on_init_fail(void *child, struct msg *m)
+{
+	struct pod	*p = child_arg(child);
+
+	p->ended = 1;
+	p->status = m->u.init_fail.status;
+	snprintf(p->why, sizeof(p->why), "%s", m->u.init_fail.text);
+}

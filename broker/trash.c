@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * What is to be removed is renamed into trash/ at once and emptied by a
+ * confined helper: host root never walks a hostile tree.  One helper at a
+ * time.
+ */
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "broker.h"
+
+static struct child	*helper;
+static char		 current[STORE_NAME_SIZE];	/* being emptied */
+
+static void	 trash_next(void);
+
+static void
+trash_done(void *arg, const char *why, int status)
+{
+	(void)arg;
+	helper = NULL;
+	if (why != NULL || status != 0) {
+		log_warnx("%s: %s", current,
+		    child_fate("berth-unpack", why, status));
+		return;		/* left for the next broker */
+	}
+	if (rmdir(current) == -1 && errno != ENOENT)
+		log_warn("%s: rmdir", current);
+	else
+		trash_next();
+}
+
+/* 1: a helper works on it; 0: it was empty and is gone; -1: leave it. */
+static int
+trash_empty(const char *name)
+{
+	struct spawn	 sp;
+
+	snprintf(current, sizeof(current), "trash/%.80s", name);
+	if (rmdir(current) == 0 || errno == ENOENT)
+		return (0);	/* empty: no helper is needed */
+	child_unpack(&sp);
+	sp.nfds = 2;
+	sp.fds[1].fd = -1;
+	sp.fds[1].path = current;
+	if ((helper = child_start(&sp, PEER_UNPACK, dispatch_stack,
+	    trash_done, NULL)) == NULL) {
+		log_warn("berth-unpack");
+		return (-1);
+	}
+	child_send(helper, MSG_UNPACK_EMPTY, 0, NULL, -1);
+	return (1);
+}
+
+static void
+trash_next(void)
+{
+	struct dirent	*d;
+	DIR		*dir;
+	int		 r = 0;
+
+	if (helper != NULL || (dir = opendir("trash")) == NULL)
+		return;
+	while (r == 0 && (d = readdir(dir)) != NULL)
+		if (*d->d_name != '.')
+			r = trash_empty(d->d_name);
+	closedir(dir);
+}
+
+int
+trash_put(const char *path)
+{
+	char	 to[STORE_NAME_SIZE];
+
+	store_temp(to, sizeof(to), "trash/");
+	if (rename(path, to) == -1)
+		return (-1);
+	trash_next();
+	return (0);
+}
+
+/*
+ * tmp/ of a broker that is gone: blobs are files, stages are trees, an
+ * unfinished image is a directory of our own files.
+ */
+static void
+sweep_tmp(void)
+{
+	char		 path[512];
+	struct dirent	*d;
+	DIR		*dir;
+
+	if ((dir = opendir("tmp")) == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL) {
+		if (*d->d_name == '.')
+			continue;
+		snprintf(path, sizeof(path), "tmp/%s", d->d_name);
+		if (d->d_type == DT_DIR) {
+			/* an unfinished image's files are root's own, but
+			 * who owns the directory may unlink them */
+			if (lchown(path, env.conf->idbase,
+			    env.conf->idbase) == -1 || trash_put(path) == -1)
+				log_warn("%s: to trash", path);
+		} else
+			(void)unlink(path);
+	}
+	closedir(dir);
+}
+
+/* A pod whose lock is free has lost its supervisor. */
+static void
+sweep_pods(void)
+{
+	char		 path[512], part[600];
+	struct dirent	*d;
+	DIR		*dir;
+	int		 fd;
+
+	if ((dir = opendir("pods")) == NULL)
+		return;
+	while ((d = readdir(dir)) != NULL) {
+		if (*d->d_name == '.')
+			continue;
+		snprintf(path, sizeof(path), "pods/%s", d->d_name);
+		if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+		    O_NOFOLLOW)) == -1)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			snprintf(part, sizeof(part), "%s/upper", path);
+			(void)trash_put(part);
+			snprintf(part, sizeof(part), "%s/work", path);
+			(void)trash_put(part);
+			snprintf(part, sizeof(part), "%s/status", path);
+			(void)unlink(part);
+			(void)rmdir(path);
+		}
+		close(fd);
+	}
+	closedir(dir);
+}
+
+void
+trash_sweep(void)
+{
+	sweep_tmp();
+	sweep_pods();
+	trash_next();
+}
