@@ -17,9 +17,12 @@
 
 struct dest {
 	const char	*path;
-	int		 fd;
-	int		 named;		/* the file has a name already */
+	int		 fd;		/* what berth-unpack gets */
+	int		 top;		/* the directory around it, or -1 */
+	int		 named;		/* undo() has something to remove */
 };
+
+#define INNER	".export"
 
 /*
  * A file without a name, so that nothing half-made can be left; where the
@@ -53,16 +56,102 @@ dest_file(struct dest *d)
 	return (d->fd == -1 ? -1 : 0);
 }
 
+/*
+ * berth-unpack has none of our ids, so it can write only where everybody
+ * can: in a directory inside one that nobody else can enter.
+ */
 static int
 dest_directory(struct dest *d)
 {
-	if (mkdir(d->path, 0777) == -1)
+	if (mkdir(d->path, 0700) == -1)
 		return (-1);
 	d->named = 1;
-	d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	d->top = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	if (d->top == -1 || mkdirat(d->top, INNER, 0700) == -1)
+		return (-1);
+	d->fd = openat(d->top, INNER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
 	if (d->fd == -1)
-		rmdir(d->path);
-	return (d->fd == -1 ? -1 : 0);
+		return (-1);
+	return (fchmod(d->fd, 0777));
+}
+
+static mode_t
+umask_get(void)
+{
+	mode_t	 mask = umask(077);
+
+	umask(mask);
+	return (mask);
+}
+
+/* One file that was written becomes ours and moves up.  0, or -1. */
+static int
+adopt(const struct dest *d, const char *name)
+{
+	struct stat	 st;
+	int		 fd, status = -1;
+
+	fd = openat(d->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
+	    O_CLOEXEC);
+	if (fd == -1)
+		return (-1);
+	if (fstat(fd, &st) == -1)
+		goto out;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		errno = EINVAL;
+		goto out;
+	}
+	/* who asked a daemon without being root owns the directory alone */
+	if (geteuid() == 0 && (fchown(fd, 0, getegid()) == -1 ||
+	    fchmod(fd, 0666 & ~umask_get()) == -1))
+		goto out;
+	status = renameat2(d->fd, name, d->top, name, RENAME_NOREPLACE);
+ out:
+	close(fd);
+	return (status);
+}
+
+/*
+ * Calls f with each name in the directory.  No walk: plain files only are
+ * ever written there.  0, or -1 when f failed.
+ */
+static int
+each_name(const struct dest *d, int dirfd,
+    int (*f)(const struct dest *, const char *))
+{
+	struct dirent	*de;
+	DIR		*dir;
+	int		 fd, status = 0;
+
+	if ((fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3)) == -1)
+		return (-1);
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return (-1);
+	}
+	rewinddir(dir);
+	while (status == 0 && (de = readdir(dir)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			status = f(d, de->d_name);
+	closedir(dir);
+	return (status);
+}
+
+static int
+remove_inner(const struct dest *d, const char *name)
+{
+	(void)unlinkat(d->fd, name, 0);
+	return (0);
+}
+
+static int
+remove_top(const struct dest *d, const char *name)
+{
+	(void)unlinkat(d->top, name, 0);
+	return (0);
 }
 
 /* Removes what was begun: a file, or a directory of our own making. */
@@ -70,35 +159,34 @@ static void
 dest_undo(void *arg)
 {
 	struct dest	*d = arg;
-	struct dirent	*de;
-	struct stat	 st;
-	DIR		*dir;
 
-	if (!d->named || fstat(d->fd, &st) == -1)
+	if (!d->named)
 		return;
 	d->named = 0;
-	if (!S_ISDIR(st.st_mode)) {
+	if (d->top == -1) {
 		unlink(d->path);
+		rmdir(d->path);
 		return;
 	}
-	/* plain files only are ever written there: no walk */
-	if ((dir = fdopendir(dup(d->fd))) == NULL)
-		return;
-	rewinddir(dir);
-	while ((de = readdir(dir)) != NULL)
-		if (strcmp(de->d_name, ".") != 0 &&
-		    strcmp(de->d_name, "..") != 0)
-			unlinkat(d->fd, de->d_name, 0);
-	closedir(dir);
+	if (d->fd != -1)
+		each_name(d, d->fd, remove_inner);
+	unlinkat(d->top, INNER, AT_REMOVEDIR);
+	each_name(d, d->top, remove_top);
 	rmdir(d->path);
 }
 
-/* Gives a finished file its name. */
+/* Gives what is finished its place. */
 static int
 dest_commit(struct dest *d)
 {
 	char	 path[32];
 
+	if (d->top != -1) {
+		if (each_name(d, d->fd, adopt) == -1 ||
+		    unlinkat(d->top, INNER, AT_REMOVEDIR) == -1)
+			return (-1);
+		return (fchmod(d->top, 0777 & ~umask_get()));
+	}
 	if (d->named)
 		return (0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", d->fd);
@@ -114,20 +202,19 @@ export_to(const struct options *o, const struct msg_export *m, struct dest *d,
 
 	if (session_open(&s, o, 1) == -1)
 		return (1);
-	if ((m->form == EXPORT_OCI ? dest_file(d) : dest_directory(d)) == -1) {
-		log_warn("%s", enc);
-		session_close(&s);
-		return (1);
-	}
 	s.undo = dest_undo;
 	s.undo_arg = d;
-	if (session_call(&s, MSG_IMAGE_EXPORT, m, d->fd) == 0) {
-		if (dest_commit(d) == -1)
-			log_warn("%s", enc);
-		else
+	if ((m->form == EXPORT_OCI ? dest_file(d) : dest_directory(d)) == -1) {
+		log_warn("%s", enc);
+		dest_undo(d);
+	} else if (session_call(&s, MSG_IMAGE_EXPORT, m, d->fd) == 0) {
+		if (dest_commit(d) == 0)
 			status = 0;
+		else {
+			log_warn("%s", enc);
+			dest_undo(d);
+		}
 	}
-	close(d->fd);
 	session_close(&s);
 	return (status);
 }
@@ -136,13 +223,20 @@ int
 cmd_image_export(const struct options *o)
 {
 	struct msg_export	 m;
-	struct dest		 d = { .path = o->operands.v[1], .fd = -1 };
+	struct dest		 d = { .path = o->operands.v[1], .fd = -1,
+				    .top = -1 };
 	char			 enc[256];
+	int			 status;
 
 	memset(&m, 0, sizeof(m));
 	m.form = (uint32_t)o->form;
 	if (name_parse(o->operands.v[0], m.name) == -1)
 		return (1);
 	log_encode(enc, sizeof(enc), d.path, strlen(d.path));
-	return (export_to(o, &m, &d, enc));
+	status = export_to(o, &m, &d, enc);
+	if (d.fd != -1)
+		close(d.fd);
+	if (d.top != -1)
+		close(d.top);
+	return (status);
 }

@@ -192,7 +192,10 @@ cmd_image_cat_manifest(const struct options *o)
 	return (status);
 }
 
-/* One request per operand; the first that fails ends it. */
+/*
+ * One request per operand, whose ID is printed; the first that fails ends
+ * it.
+ */
 static int
 each_image(const struct options *o, enum msg_type type)
 {
@@ -211,7 +214,7 @@ each_image(const struct options *o, enum msg_type type)
 		    session_call(&s, type, &m, -1) == -1)
 			break;
 		if (s.answer == ANSWER_RESULT)
-			printf("%s\n", s.text);
+			printf("%.*s\n", 7 + IMAGEID_PRINTLEN, s.text);
 	}
 	session_close(&s);
 	return (i == o->operands.n ? 0 : 1);
@@ -239,7 +242,7 @@ cmd_image_gc(const struct options *o)
 		return (1);
 	if (session_call(&s, MSG_IMAGE_GC, NULL, -1) == 0) {
 		if (s.answer == ANSWER_RESULT)
-			printf("%s\n", s.text);
+			printf("layers removed: %s\n", s.text);
 		status = 0;
 	}
 	session_close(&s);
