@@ -63,6 +63,11 @@ error_transport(const struct http_result *r, char *text, size_t size)
 		snprintf(text, size, "timed out (%s)", r->text);
 		break;
 	case CURLE_SSL_CONNECT_ERROR:
+		if (strstr(r->text, "wrong version number") != NULL) {
+			snprintf(text, size, "does not speak TLS");
+			break;
+		}
+		/* FALLTHROUGH */
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_CIPHER:

@@ -18,6 +18,7 @@
 #include "../../common/log.h"
 #include "../../proto/evchan.h"
 #include "../link.h"
+#include "fetch.bpf.h"
 
 #define NOTES_QUEUED_MAX	16	/* progress gives way to messages */
 
@@ -44,6 +45,8 @@ static const struct link_sandbox	 sandbox = {
 		.fsize = MEMFD_MAX,
 		.as = 1 * GIB,		/* stacks of threads, mostly unused */
 	},
+	.filter = fetch_filter,
+	.nfilter = fetch_filter_len,
 };
 
 void

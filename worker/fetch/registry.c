@@ -314,6 +314,15 @@ wrong_scheme(const struct request *r, CURLcode code)
 	}
 }
 
+/* The hint that a user of a registry without TLS needs. */
+static int
+not_tls(const struct request *r, const struct http_result *res)
+{
+	return (res->code == CURLE_SSL_CONNECT_ERROR &&
+	    (r->f->reg.insecure & INSECURE_HTTP) == 0 &&
+	    strstr(res->text, "wrong version number") != NULL);
+}
+
 /* No answer at all. */
 void
 request_unreached(struct request *r, const struct http_result *res)
@@ -337,8 +346,9 @@ request_unreached(struct request *r, const struct http_result *res)
 	else if (r->hops > 0)
 		request_fail(r, "%s", text);
 	else
-		fetch_fail(r->f, r->spec.id, "registry %s: %s%s", reg->name,
-		    text, reg->first_error);
+		fetch_fail(r->f, r->spec.id, "registry %s: %s%s%s", reg->name,
+		    text, reg->first_error, not_tls(r, res) ?
+		    " (plain HTTP needs --insecure-options=http)" : "");
 }
 
 /* The body broke off. */
