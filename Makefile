@@ -150,6 +150,12 @@ JOBS	 = -j$(shell nproc)
 UNIT	 = $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 test_ref_OBJS = common/ref.o common/valid.o
 test_valid_OBJS = common/valid.o
+test_options_OBJS = worker/cli/options.o worker/cli/value.o common/log.o \
+	   common/valid.o
+test_http_parse_OBJS = worker/http/http_parse.o
+test_http_query_OBJS = worker/http/http_query.o common/valid.o
+test_config_OBJS = broker/config.o broker/config_set.o broker/parse.o \
+	   common/log.o common/ref.o common/valid.o
 
 define unit_rule
 $$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))

@@ -191,7 +191,7 @@ const struct option option_table[] = {
 	{ "interactive", NULL, BIT(RUN), set_interactive,
 	    "give the app a terminal of its own" },
 	{ "layered", NULL, BIT(IMAGE_EXPORT), set_layered,
-	    "write a directory with the image's ACI and its layers" },
+	    "write the image's ACI and its layers as files" },
 	{ "memory", "BYTES", BIT(RUN), set_memory,
 	    "limit, such as 64M or 1.5Gi" },
 	{ "net", "none|host", BIT(RUN), set_net,
