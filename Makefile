@@ -39,7 +39,7 @@ SANDBOX	 = common/sandbox.o
 
 BROKER	 = broker/berthd.o broker/config.o broker/config_set.o \
 	   broker/parse.o broker/dispatch.o broker/child.o \
-	   broker/client.o broker/fetch.o broker/layer.o broker/image.o \
+	   broker/client.o broker/fetch.o broker/commit.o broker/layer.o broker/image.o \
 	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
 	   broker/pod.o broker/cgroup.o broker/audit.o \
 	   broker/control.o broker/http.o broker/applog.o \
@@ -50,6 +50,10 @@ BROKER_LIBS = -levent_core -lbsd -lmd
 UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
 UNPACK_MORE =
+UNPACK_MORE += $(addprefix broker/unpack/,aci.o acifield.o apprecord.o \
+	   check.o config.o digest.o document.o export.o exportaci.o \
+	   exportoci.o image.o index.o json.o jsonout.o manifest.o \
+	   outfile.o pathtree.o tarout.o tarpaxout.o)
 UNPACK_LIBS = -larchive -lisal -lz -lzstd -lcrypto -ljansson -lbsd -lpthread
 
 INIT	 = broker/init/init.o $(INIT_MORE) \

@@ -133,6 +133,17 @@ pod_free(struct pod *p)
 	broker_idle();
 }
 
+/* An app's status is no failure of ours; a reason is. */
+static void
+pod_record(const struct pod *p)
+{
+	char	 text[32];
+
+	snprintf(text, sizeof(text), "exit status %u", p->status);
+	audit_outcome(&p->audit, p->intent, *p->why != '\0' ? "failed" : "ok",
+	    *p->why != '\0' ? p->why : text);
+}
+
 /* pid 1 is gone, and with it everything that it was pid 1 of. */
 static void
 pod_done(void *arg, const char *why, int status)
@@ -145,8 +156,7 @@ pod_done(void *arg, const char *why, int status)
 		snprintf(p->why, sizeof(p->why), "pod %s: %s", p->uuid,
 		    child_fate("berth-init", why, status));
 	}
-	audit_outcome(&p->audit, p->intent, p->status == 0 ? "ok" : "failed",
-	    *p->why != '\0' ? p->why : NULL);
+	pod_record(p);
 	/* what is left on disk goes before anybody hears of the end */
 	pod_rmdir(p);
 	cgroup_free(p->cgroup);
