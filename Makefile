@@ -152,8 +152,10 @@ JOBS	 = -j$(shell nproc)
 
 # Each unit test names the objects it links, beside its own and cmocka.
 UNIT	 = $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
+test_chan_OBJS = $(PROTO) $(COMMON)
+test_record_OBJS = common/record.o
 test_ref_OBJS = common/ref.o common/valid.o
-test_valid_OBJS = common/valid.o
+test_valid_OBJS = common/valid.o common/log.o
 test_options_OBJS = worker/cli/options.o worker/cli/value.o common/log.o \
 	   common/valid.o
 test_http_parse_OBJS = worker/http/http_parse.o
