@@ -14,8 +14,10 @@
 #include "../../common/log.h"
 #include "../../common/valid.h"
 
-#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define A63	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HEX16	"0123456789abcdef"
+#define HEX64	HEX16 HEX16 HEX16 HEX16
+#define A21	"aaaaaaaaaaaaaaaaaaaaa"
+#define A63	A21 A21 A21
 
 static void
 test_string(void **state)
