@@ -234,7 +234,7 @@ tell(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	/* What was written in the file is quoted, so it may hold anything. */
+	/* It quotes the file, which may hold anything. */
 	log_encode(safe, sizeof(safe), text, strlen(text));
 	fprintf(stderr, "%s:%u: %s\n", in.path, in.line, safe);
 }
@@ -387,31 +387,32 @@ lex_escape(char c)
 	}
 }
 
-/* in.p is behind the opening quote. */
+/* in.p is behind the opening quote; an error is told at the closing one. */
 static int
 lex_quoted(void)
 {
-	char	 buf[WORD_MAXLEN + 1];
-	size_t	 n = 0;
-	char	 c;
+	char		 buf[WORD_MAXLEN + 1];
+	const char	*why = NULL;
+	size_t		 n = 0;
+	char		 c;
 
 	for (;;) {
 		if (in.p == in.end || *in.p == '\n')
 			return (lex_error("string without closing quote"));
 		if ((c = *in.p++) == '"')
 			break;
-		if (c == '\\') {
-			if (in.p == in.end || (c = lex_escape(*in.p)) == '\0')
-				return (lex_error("unknown escape in a string"));
-			in.p++;
-		} else if ((unsigned char)c < 0x20 || c == 0x7f)
-			return (lex_error("control character in a string"));
+		if ((unsigned char)c < 0x20 || c == 0x7f)
+			why = "control character in a string";
+		else if (c == '\\' && in.p < in.end && *in.p != '\n' &&
+		    (c = lex_escape(*in.p++)) == '\0')
+			why = "unknown escape in a string";
 		if (n == WORD_MAXLEN)
-			return (lex_error("string too long"));
-		buf[n++] = c;
+			why = "string too long";
+		else
+			buf[n++] = c;
 	}
 	buf[n] = '\0';
-	return (lex_word(buf, 1));
+	return (why == NULL ? lex_word(buf, 1) : lex_error(why));
 }
 
 static int
@@ -489,7 +490,7 @@ config_parse_text(struct config *c, const char *path, const char *text,
 	in.path = path;
 	in.p = text;
 	in.end = text + len;
-	in.line = in.next = 1;
+	in.next = 1;
 	yyparse();
 	config_app_clear(&scrap);
 	free(param.argument);

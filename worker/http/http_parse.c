@@ -138,9 +138,9 @@ parse_request_line(struct http_request *r, const char *buf, size_t off,
 	enum http_result res;
 
 	n = span(line, len, TOKEN);
-	if (n == 0 || n > METHOD_MAXLEN)
+	if (n == 0 || n > METHOD_MAXLEN || (n < len && line[n] != ' '))
 		return (HTTP_BAD_METHOD);
-	if (n == len || line[n] != ' ')
+	if (n == len)
 		return (HTTP_BAD_REQUEST_LINE);
 	r->method = method_of(line, n);
 	target = n + 1;
