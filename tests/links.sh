@@ -32,10 +32,10 @@ allowed() {
 }
 
 # Names by which such a library would show, also when it is linked in.
-foreign='^(json_|jansson|cJSON|yyjson|curl_|Curl_|evhttp_|http_parser|llhttp|
-nghttp2_|SSL_|TLS_|EVP_|OPENSSL_|CRYPTO_|X509_|gnutls_|mbedtls_|archive_|
-tar_open|inflate|deflate|uncompress|gz(open|read)|isal_|ZSTD_|LZ4_|lzma_|
-BZ2_|Brotli)'
+foreign='^(json_(load|object|array|decref|delete|dump|pack|unpack)|cJSON|yyjson|
+curl_|Curl_|evhttp_|http_parser|llhttp|nghttp2_|SSL_|EVP_|OPENSSL_|CRYPTO_|X509_|
+gnutls_|mbedtls_|archive_(read|write|entry)|tar_open|(in|de)flate($|Init|End)|
+gz(open|read)|isal_|ZSTD_|LZ4_|lzma_|BZ2_|Brotli)'
 foreign=$(printf %s "$foreign" | tr -d '\n')
 
 needed() { readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p'; }
