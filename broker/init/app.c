@@ -20,8 +20,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@
 #include "container.bpf.h"
 #include "init.h"
 
-#define REPORT_FD	3
+#define STACK_SIZE	(64 * 1024)	/* three paths and change */
 
 #define BIT(cap)	(1ULL << (cap))
 #define APP_CAPS	(BIT(CAP_CHOWN) |	/* own files it unpacks */ \
@@ -164,19 +164,16 @@ reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* 0, 1, 2 and the report, which closes at the exec; nothing else. */
+/* 0, 1, 2 and nothing else. */
 static int
-place_fds(struct init *in, int *report)
+place_fds(struct init *in)
 {
 	int	 i;
 
 	for (i = 0; i < 3; i++)
 		if (dup2(in->stdio[i], i) == -1)
 			return (-1);
-	if (*report != REPORT_FD && dup3(*report, REPORT_FD, O_CLOEXEC) == -1)
-		return (-1);
-	*report = REPORT_FD;
-	return ((int)syscall(SYS_close_range, REPORT_FD + 1, ~0U, 0));
+	return ((int)syscall(SYS_close_range, 3, ~0U, 0));
 }
 
 /*
@@ -279,7 +276,7 @@ enter_workdir(const char *path)
 }
 
 static int
-child_setup(struct init *in, int *report)
+child_setup(struct init *in)
 {
 	struct rlimit	 none = { 0, 0 };
 
@@ -287,7 +284,7 @@ child_setup(struct init *in, int *report)
 	if (setsid() == -1 || ((in->start.flags & RUN_TTY) != 0 &&
 	    ioctl(in->stdio[0], TIOCSCTTY, 0) == -1))
 		return (fail(STATUS_BERTH, NULL, "session", NULL));
-	if (place_fds(in, report) == -1)
+	if (place_fds(in) == -1)
 		return (fail(STATUS_BERTH, NULL, "descriptors", NULL));
 	umask(022);
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
@@ -302,25 +299,29 @@ child_setup(struct init *in, int *report)
 	return (0);
 }
 
+static int
+child(void *arg)
+{
+	struct init	*in = arg;
+
+	if (child_setup(in) == 0)
+		exec_app(&in->conf);
+	_exit(STATUS_BERTH);
+}
+
+/*
+ * As vfork(2): the child has our memory, on a stack of its own, until it
+ * executes the app, and we wait.  No page is copied, and its failure is in
+ * init_failure without a pipe.
+ */
 int
 app_start(struct init *in)
 {
-	int	 report[2];
+	static unsigned char	 stack[STACK_SIZE] __attribute__((aligned(16)));
 
-	if (pipe2(report, O_CLOEXEC) == -1)
-		return (fail(STATUS_BERTH, NULL, "report pipe", NULL));
-	if ((in->app = fork()) == -1)
+	in->app = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK |
+	    SIGCHLD, in);
+	if (in->app == -1)
 		return (fail(STATUS_BERTH, NULL, "fork", NULL));
-	if (in->app == 0) {
-		if (child_setup(in, &report[1]) == 0)
-			exec_app(&in->conf);
-		/* whole or not at all: it is smaller than PIPE_BUF */
-		if (write(report[1], &init_failure, sizeof(init_failure)) ==
-		    -1)
-			abort();
-		_exit(STATUS_BERTH);
-	}
-	close(report[1]);
-	in->appfd = report[0];
-	return (0);
+	return (init_failure.status == 0 ? 0 : -1);
 }

@@ -34,8 +34,7 @@
 #define STATUS_KILLED	(128 + SIGKILL)
 
 /* Where descriptors lie while the app runs; all behind are closed. */
-#define RUN_FD_APP	4
-#define RUN_FD_SIGNALS	5
+#define RUN_FD_SIGNALS	4
 
 static struct init	 in;
 static int64_t		 deadline = -1;	/* ms; when all is killed */
@@ -144,37 +143,13 @@ receive_start(void)
  * without any capability but the one to signal its children.  Held no
  * longer: the layers, the overlay, every mount.
  */
-static int
+static void
 settle(int signals)
 {
-	if (dup3(in.appfd, RUN_FD_APP, O_CLOEXEC) == -1 ||
-	    dup3(signals, RUN_FD_SIGNALS, O_CLOEXEC) == -1 ||
+	if (dup3(signals, RUN_FD_SIGNALS, O_CLOEXEC) == -1 ||
 	    syscall(SYS_close_range, INIT_FD_STATUS + 1, ~0U, 0) == -1 ||
 	    sandbox_drop(1ULL << CAP_KILL) == -1)
-		return (fail(STATUS_BERTH, NULL, "init", NULL));
-	return (0);
-}
-
-/* The app's exec closed the pipe, or its failure came through it. */
-static void
-await_exec(void)
-{
-	struct msg_failure	 m;
-	ssize_t			 n;
-
-	while ((n = read(RUN_FD_APP, &m, sizeof(m))) == -1 && errno == EINTR)
-		;
-	close(RUN_FD_APP);
-	if (n == 0) {
-		(void)chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1);
-		in.chan.phase = PH_RUN;
-		return;
-	}
-	if (n == sizeof(m))
-		init_failure = m;
-	else
-		fail(STATUS_BERTH, NULL, "app", "died before it ran");
-	give_up();
+		fatal("what the app's start held");
 }
 
 /* The status outlives us and the broker in a file. */
@@ -327,8 +302,10 @@ main(void)
 		give_up();
 	default_env();
 	if (stdio_open(&in) == -1 || rootfs_enter(&in) == -1 ||
-	    app_start(&in) == -1 || settle(signals) == -1)
+	    app_start(&in) == -1)
 		give_up();
-	await_exec();
+	(void)chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1);
+	in.chan.phase = PH_RUN;
+	settle(signals);
 	run();
 }

@@ -107,12 +107,11 @@ struct init {
 	struct user		 user;
 	int			 base;	/* tmpfs: dev/, empty/, copies */
 	int			 root;	/* the overlay */
-	int			 empty;	/* directory of base, for masks */
+	int			 empty;	/* read-only mount, for masks */
 	int			 proc, sys, dev;	/* mounts */
 	int			 null;	/* mount of the host's null */
 	int			 stdio[3];	/* the app's ends */
 	pid_t			 app;
-	int			 appfd;	/* reports of its exec */
 };
 
 /* fail.c: the one line that says why no app runs. */
@@ -161,7 +160,7 @@ int	 mask_attach(struct init *);
 int	 stdio_open(struct init *);
 
 /* app.c */
-/* Starts the app; in->app and in->appfd. */
+/* Starts the app, in->app; returns when its exec has succeeded or not. */
 int	 app_start(struct init *);
 
 #endif

@@ -4,26 +4,25 @@
  * What a container does not see of /proc and /sys, and what it sees
  * read-only.  Directories are covered by one shared empty directory of ours,
  * files by our own null device: never by a name of the image.  berth-init.
+ *
+ * Names are looked up beneath mounts that we made and that nobody else can
+ * reach yet, so plain lookups are safe; a start does thirty of them.  What
+ * is opened here is closed with all the rest before the app runs.
  */
-#include <sys/stat.h>
-
 #include <linux/mount.h>
-#include <linux/openat2.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "init.h"
 
-#define PLAIN	(RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV)
-
+/* A name that ends with "/" is a directory. */
 static const char *const	 masked_proc[] = {
-	"acpi",			/* hardware, some of it writable */
-	"asound",		/* hardware */
+	"acpi/",			/* hardware, some of it writable */
+	"asound/",		/* hardware */
 	"config.gz",		/* which hardening this kernel lacks */
 	"interrupts",		/* keystroke timing */
 	"kallsyms",		/* addresses for exploits */
@@ -33,24 +32,24 @@ static const char *const	 masked_proc[] = {
 	"kpagecount",
 	"kpageflags",
 	"latency_stats",	/* what others wait for */
-	"pressure",		/* the same */
+	"pressure/",		/* the same */
 	"sched_debug",		/* every task of the host */
-	"scsi",			/* removes devices on a write */
+	"scsi/",			/* removes devices on a write */
 	"slabinfo",		/* heap layout for exploits */
 	"timer_list",		/* timers of the host's tasks */
 	"timer_stats",
 	"vmallocinfo",		/* addresses for exploits */
 };
 static const char *const	 masked_sys[] = {
-	"devices/virtual/powercap",	/* power as a side channel */
-	"firmware",		/* EFI variables */
-	"fs/bpf",		/* pinned programs of the host */
-	"fs/pstore",		/* the host's crash logs */
-	"fs/selinux",		/* policy of the host */
-	"hypervisor",		/* what the host runs on */
-	"kernel/debug",		/* debugfs, writable knobs */
-	"kernel/security",	/* policy of the host */
-	"kernel/tracing",	/* traces of the whole host */
+	"devices/virtual/powercap/",	/* power as a side channel */
+	"firmware/",		/* EFI variables */
+	"fs/bpf/",		/* pinned programs of the host */
+	"fs/pstore/",		/* the host's crash logs */
+	"fs/selinux/",		/* policy of the host */
+	"hypervisor/",		/* what the host runs on */
+	"kernel/debug/",		/* debugfs, writable knobs */
+	"kernel/security/",	/* policy of the host */
+	"kernel/tracing/",	/* traces of the whole host */
 };
 static const char *const	 readonly_proc[] = {
 	"bus",			/* device registers */
@@ -63,48 +62,37 @@ static const char *const	 readonly_proc[] = {
 #define CPUS		"devices/system/cpu"
 #define NELEM(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* What this kernel does not have needs no mask. */
+/*
+ * Covers path; what this kernel does not have needs no cover, and the one
+ * made for it serves the next.
+ */
 static int
 mask(struct init *in, int mnt, const char *path)
 {
-	struct stat	 st;
-	int		 fd, cover, rv = -1;
+	static int	 covers[2] = { -1, -1 };
+	int		 dir = path[strlen(path) - 1] == '/';
 
-	if ((fd = mnt_open(mnt, path, O_PATH | O_NOFOLLOW, PLAIN)) == -1)
-		return (errno == ENOENT ? 0 : fail(STATUS_BERTH, "mask of",
-		    path, NULL));
-	if (fstat(fd, &st) == 0) {
-		cover = S_ISDIR(st.st_mode) ? mnt_clone(in->empty, "") :
-		    mnt_clone(in->null, "");
-		if (cover != -1 && (!S_ISDIR(st.st_mode) ||
-		    mnt_attr(cover, MOUNT_ATTR_RDONLY) == 0))
-			rv = mnt_move(cover, fd, "");
-		if (cover != -1)
-			close(cover);
-	}
-	if (rv == -1)
-		fail(STATUS_BERTH, "mask of", path, NULL);
-	close(fd);
-	return (rv);
+	if (covers[dir] == -1 && (covers[dir] = mnt_clone(dir ? in->empty :
+	    in->null, "")) == -1)
+		return (fail(STATUS_BERTH, "mask of", path, NULL));
+	if (mnt_move(covers[dir], mnt, path) == 0)
+		covers[dir] = -1;
+	else if (errno != ENOENT)
+		return (fail(STATUS_BERTH, "mask of", path, NULL));
+	return (0);
 }
 
 static int
 readonly(int mnt, const char *path)
 {
-	int	 fd, copy, rv = -1;
+	int	 copy;
 
-	if ((fd = mnt_open(mnt, path, O_PATH | O_NOFOLLOW, PLAIN)) == -1)
-		return (errno == ENOENT ? 0 : fail(STATUS_BERTH,
-		    "read-only", path, NULL));
-	if ((copy = mnt_clone(fd, "")) != -1) {
-		if (mnt_attr(copy, MOUNT_ATTR_RDONLY) == 0)
-			rv = mnt_move(copy, fd, "");
-		close(copy);
-	}
-	if (rv == -1)
-		fail(STATUS_BERTH, "read-only", path, NULL);
-	close(fd);
-	return (rv);
+	if ((copy = mnt_clone(mnt, path)) == -1 && errno == ENOENT)
+		return (0);
+	if (copy == -1 || mnt_attr(copy, MOUNT_ATTR_RDONLY) == -1 ||
+	    mnt_move(copy, mnt, path) == -1)
+		return (fail(STATUS_BERTH, "read-only", path, NULL));
+	return (0);
 }
 
 /* cpuN/thermal_throttle: activity of the neighbours; on bare metal only. */
@@ -116,11 +104,9 @@ mask_cpus(struct init *in)
 	DIR	*dir;
 	int	 fd, rv = 0;
 
-	fd = mnt_open(in->sys, CPUS "/cpu0/thermal_throttle", O_PATH, PLAIN);
-	if (fd == -1)
+	if (faccessat(in->sys, CPUS "/cpu0/thermal_throttle", F_OK, 0) == -1)
 		return (0);
-	close(fd);
-	fd = mnt_open(in->sys, CPUS, O_RDONLY | O_DIRECTORY, PLAIN);
+	fd = openat(in->sys, CPUS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
 		return (fail(STATUS_BERTH, NULL, "/sys/" CPUS, NULL));
 	while (rv == 0 && (de = readdir(dir)) != NULL) {
@@ -130,7 +116,7 @@ mask_cpus(struct init *in)
 			continue;
 		strcpy(path, CPUS "/");
 		strcat(path, de->d_name);
-		strcat(path, "/thermal_throttle");
+		strcat(path, "/thermal_throttle/");
 		rv = mask(in, in->sys, path);
 	}
 	closedir(dir);

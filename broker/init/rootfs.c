@@ -132,8 +132,9 @@ attach_base(struct init *in)
 	if (in->base != -1 && mnt_move(in->base, fd, "") == 0 &&
 	    mkdirat(in->base, "empty", 0555) == 0 &&
 	    mkdirat(in->base, "dev", 0755) == 0 &&
-	    (in->empty = openat(in->base, "empty", O_PATH | O_DIRECTORY |
-	    O_CLOEXEC)) != -1 &&
+	    (in->empty = mnt_clone(in->base, "empty")) != -1 &&
+	    mnt_attr(in->empty, MOUNT_ATTR_RDONLY) == 0 &&
+	    mnt_move(in->empty, in->base, "empty") == 0 &&
 	    (in->dev = mnt_clone(in->base, "dev")) != -1)
 		rv = mnt_move(in->dev, fd, "");
 	if (rv == -1)
