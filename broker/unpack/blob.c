@@ -102,14 +102,14 @@ blob_take(int from, int to, uint64_t size, const char *digest,
 	if (copy(from, to, size, &got, h, why) == -1)
 		goto out;
 	if (got != size) {
-		why_set(why, "layer %s: blob is %s%llu bytes, expected %llu",
-		    digest, got > size ? "more than " : "", (unsigned long
+		why_set(why, "blob is %s%llu bytes, expected %llu",
+		    got > size ? "more than " : "", (unsigned long
 		    long)(got > size ? size : got), (unsigned long long)size);
 		goto out;
 	}
 	hash_digest(h, is);
 	if (strcmp(is, digest) != 0) {
-		why_set(why, "layer %s: blob has digest %s", digest, is);
+		why_set(why, "blob has digest %s", is);
 		goto out;
 	}
 	r = 0;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * berth-unpack: one job for one broker, about bytes that nobody has looked
+ * at yet.  It is id 0 of a user namespace that means nothing outside; its
+ * first message says what the job is, its second act is to shut itself in.
+ */
+#include <sys/stat.h>
+
+#include <linux/capability.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../common/log.h"
+#include "../../common/sandbox.h"
+#include "unpack.bpf.h"
+#include "unpack.h"
+
+#define CAP(x)		(1ULL << CAP_##x)
+#define PIPE_SIZE	(1024 * 1024)
+
+/* What applying a tar needs; each within the user namespace only. */
+#define CAPS_APPLY	(CAP(CHOWN) |		/* owners */ \
+			    CAP(FOWNER) |	/* modes, times of others' */ \
+			    CAP(FSETID) |	/* setgid of other groups */ \
+			    CAP(DAC_OVERRIDE) |	/* directories 0555, 0000 */ \
+			    CAP(SETFCAP))	/* file capabilities */
+/* What reading any stored file needs. */
+#define CAPS_READ	CAP(DAC_READ_SEARCH)
+/* What removing any file needs. */
+#define CAPS_REMOVE	(CAP(DAC_OVERRIDE) | CAP(FOWNER))
+
+static int	 root_layer(const struct msg *);
+static int	 root_none(const struct msg *);
+
+static const struct job {
+	enum msg_type	 type;
+	int		(*root)(const struct msg *);
+	uint64_t	 caps;
+	int		(*run)(struct chan *, struct msg *);
+} jobs[] = {
+	{ MSG_UNPACK_IMAGE,	root_none,	0,		image_job },
+	{ MSG_UNPACK_LAYER,	root_layer,	CAPS_APPLY,	layer_job },
+	{ MSG_UNPACK_VERIFY,	verify_root,	CAPS_READ,	verify_job },
+	{ MSG_UNPACK_EXPORT,	root_none,	CAPS_READ,	export_job },
+	{ MSG_UNPACK_EMPTY,	root_none,	CAPS_REMOVE,	empty_job },
+};
+
+void
+why_set(struct why *w, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->text, sizeof(w->text), fmt, ap);
+	va_end(ap);
+}
+
+int
+unpack_fail(struct chan *c, uint32_t id, const char *fmt, ...)
+{
+	struct msg_failure	 f;
+	va_list			 ap;
+
+	memset(&f, 0, sizeof(f));
+	f.status = 1;
+	va_start(ap, fmt);
+	vsnprintf(f.text, sizeof(f.text), fmt, ap);
+	va_end(ap);
+	/* a broker that is gone has no use for it */
+	(void)chan_send(c, MSG_UNPACK_FAIL, id, &f, -1);
+	return (1);
+}
+
+static int
+root_none(const struct msg *m)
+{
+	(void)m;
+	return (sandbox_root_empty(NULL, 0));
+}
+
+/* The staging directory; or the view of all layers, to be changed. */
+static int
+root_layer(const struct msg *m)
+{
+	int	 lowers[LAYERS_MAX], upper, stage, r;
+	size_t	 n;
+
+	if (!(m->u.unpack_layer.flags & LAYER_MERGED)) {
+		/* larger pieces; a refusal costs speed only */
+		(void)fcntl(UNPACK_FD_PIPE, F_SETPIPE_SZ, PIPE_SIZE);
+		return (sandbox_root_dir(UNPACK_FD_STAGE));
+	}
+	for (n = 0; n < LAYERS_MAX; n++) {
+		lowers[n] = UNPACK_FD_LOWER + (int)n;
+		if (fcntl(lowers[n], F_GETFD) == -1)
+			break;
+	}
+	stage = UNPACK_FD_STAGE;
+	if (mkdirat(stage, "fs", 0755) == -1 || (upper = openat(stage, "fs",
+	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return (-1);
+	r = sandbox_root_overlay(upper, UNPACK_FD_WORK, lowers, n);
+	close(upper);
+	return (r);
+}
+
+static int
+confine(const struct job *j, const struct msg *m)
+{
+	static const struct sandbox_limits	 limits = {
+		.nofile = 1024,
+		.nproc = UINT64_MAX,	/* counted per id: not ours alone */
+		.fsize = LAYER_BYTES_MAX,
+		.as = 1 * GIB,		/* a zstd window, a skeleton, stacks */
+	};
+
+	if (j->root(m) == -1 || sandbox_limit(&limits) == -1 ||
+	    sandbox_drop(j->caps) == -1)
+		return (-1);
+	return (sandbox_seccomp(unpack_filter,
+	    sizeof(unpack_filter) / sizeof(unpack_filter[0])));
+}
+
+static const struct job *
+job_find(unsigned int type)
+{
+	size_t	 i;
+
+	for (i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
+		if (jobs[i].type == type)
+			return (&jobs[i]);
+	return (NULL);
+}
+
+int
+main(void)
+{
+	const struct job	*j;
+	struct chan		 c;
+	struct msg		 m;
+
+	log_init("berth-unpack", 0);
+	/* modes are the tar's own; a file too large is an error to report */
+	umask(0);
+	signal(SIGXFSZ, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	chan_init(&c, UNPACK_FD_CHAN, PEER_UNPACK, PEER_BROKER);
+	switch (chan_recv(&c, &m)) {
+	case 1:
+		break;
+	case 0:
+		return (0);
+	default:
+		fatal("channel: %s", c.why == NULL ? "receive" : c.why);
+	}
+	if ((j = job_find(m.hdr.type)) == NULL)
+		fatalx("%s: no such job", msg_name(m.hdr.type));
+	if (confine(j, &m) == -1)
+		return (unpack_fail(&c, m.hdr.id, "berth-unpack: sandbox: %s",
+		    strerror(errno)));
+	c.phase = PH_BUSY;
+	return (j->run(&c, &m));
+}
