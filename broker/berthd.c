@@ -106,8 +106,7 @@ broker_quit(void)
 {
 	if (env.private) {
 		env.stopping = 1;
-		pod_killall();
-		event_base_loopbreak(env.base);
+		client_dropall();	/* calls off what is in hand */
 	} else
 		control_terminate();
 }

@@ -236,6 +236,8 @@ int		 cgroup_fd(const struct cgroup *);	/* v2, or -1 */
 const char *const *cgroup_procs(const struct cgroup *);	/* v1, or NULL */
 /* Removes it; NULL is fine. */
 void		 cgroup_free(struct cgroup *);
+/* Removes what a dead broker left of this pod. */
+void		 cgroup_sweep(const char *uuid);
 
 /* audit.c */
 
@@ -277,6 +279,7 @@ void	 client_creds(const struct client *, uid_t *, pid_t *);
 /* What a request in hand is called off with when its client goes. */
 void	 client_setjob(struct client *, void (*cancel)(void *), void *job);
 unsigned int client_count(void);
+void	 client_dropall(void);
 
 /* control.c: the HTTP worker and the declared apps */
 

@@ -248,3 +248,17 @@ cgroup_free(struct cgroup *cg)
 		close(cg->v2fd);
 	free(cg);
 }
+
+void
+cgroup_sweep(const char *uuid)
+{
+	static const char *const roots[] = { ROOT, ROOT "/unified",
+	    ROOT "/memory", ROOT "/cpu", ROOT "/pids" };
+	char	 path[PATH_SIZE];
+	size_t	 i;
+
+	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		snprintf(path, sizeof(path), "%s/berth-%s", roots[i], uuid);
+		(void)rmdir(path);	/* mostly it never was */
+	}
+}

@@ -89,6 +89,13 @@ client_new(int fd)
 	evchan_phase(c->ec, PH_IDLE);
 }
 
+void
+client_dropall(void)
+{
+	while (!LIST_EMPTY(&clients))
+		client_free(LIST_FIRST(&clients));
+}
+
 unsigned int
 client_count(void)
 {

@@ -67,6 +67,8 @@ find_ref_one(void *arg, const char *ref, const char *platform,
 enum image_find
 image_find(const char *name, char id[IMAGEID_SIZE])
 {
+	struct msg_platform	 host;
+	struct refrec	 rec;
 	struct find_ref	 f;
 	struct layers	*l;
 	int		 r;
@@ -77,7 +79,11 @@ image_find(const char *name, char id[IMAGEID_SIZE])
 	f.ref = name;
 	f.id = id;
 	f.n = 0;
-	if (ref_each(find_ref_one, &f) == -1)
+	platform_host(&host);	/* ours first, where there are several */
+	if (ref_load(name, &host, &rec) == 0) {
+		memcpy(id, rec.id, IMAGEID_SIZE);
+		f.n = 1;
+	} else if (ref_each(find_ref_one, &f) == -1)
 		return (IMAGE_ERROR);
 	if (f.n != 1)
 		return (f.n == 0 ? IMAGE_NONE : IMAGE_AMBIGUOUS);

@@ -223,7 +223,6 @@ static const struct {
 	{ "user", USER },		{ "working-directory", WORKDIR },
 };
 #define KEYWORDS_N	(sizeof(keywords) / sizeof(*keywords))
-
 static void
 tell(const char *fmt, ...)
 {

@@ -204,7 +204,8 @@ pod_spawn(struct pod *p, int recordfd)
 	sp.fds[INIT_FD_UPPER - 3].path = pod_path(p, upper, "upper");
 	sp.fds[INIT_FD_WORK - 3].fd = -1;
 	sp.fds[INIT_FD_WORK - 3].path = pod_path(p, work, "work");
-	for (i = 0; i < n; i++) {	/* kept bottom first, wanted top first */
+	/* kept bottom first, wanted top first */
+	for (i = 0; i < n; i++) {
 		snprintf(lower[i], sizeof(lower[i]), "layers/%s/fs",
 		    p->layers.name[n - 1 - i]);
 		sp.fds[INIT_FD_LAYERS - 3 + i].fd = -1;

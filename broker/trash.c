@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "../common/valid.h"
 #include "broker.h"
 
 static struct child	*helper;
@@ -129,7 +130,7 @@ sweep_pods(void)
 	if ((dir = opendir("pods")) == NULL)
 		return;
 	while ((d = readdir(dir)) != NULL) {
-		if (*d->d_name == '.')
+		if (!valid_uuid(d->d_name))
 			continue;
 		snprintf(path, sizeof(path), "pods/%s", d->d_name);
 		if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
@@ -143,6 +144,7 @@ sweep_pods(void)
 			snprintf(part, sizeof(part), "%s/status", path);
 			(void)unlink(part);
 			(void)rmdir(path);
+			cgroup_sweep(d->d_name);
 		}
 		close(fd);
 	}

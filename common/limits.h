@@ -57,17 +57,17 @@
 #define PATH_NAME_MAXLEN	255	/* one component */
 #define PATH_MAXLEN		4095
 #define XATTRS_MAX		64	/* per entry */
-#define XATTR_BYTES_MAX		(64 * KIB)	/* per entry, names and values */
+#define XATTR_BYTES_MAX		(64 * KIB)	/* per entry, names too */
 #define PAX_HEADER_MAX		(1 * MIB)	/* one extended header */
 #define ZSTD_WINDOWLOG_MAX	27	/* 128 MiB */
 #define TAR_SLACK_MAX		(1 * MIB)	/* zeros after the end marker */
-#define MTIME_MIN		(-2147483648LL)	/* what every file system keeps */
+#define MTIME_MIN		(-2147483648LL)	/* what all disks keep */
 #define MTIME_MAX		15032385535LL	/* ext4: May 2446 */
 
 /* What a run may ask. */
 #define RECORD_MAX		(4 * MIB)	/* app record, run record */
 #define RECORD_ITEMS_MAX	65536
-#define PASSWD_MAX		(1 * MIB)	/* the image's passwd and group */
+#define PASSWD_MAX		(1 * MIB)	/* the image's, and its group */
 
 /* Channels. */
 #define MSG_PAYLOAD_MAX		4096

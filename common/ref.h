@@ -13,10 +13,10 @@
 #include "limits.h"
 
 struct ref {
-	char		 host[REF_HOST_MAXLEN + 1];	/* "docker.io", "[::1]" */
+	char		 host[REF_HOST_MAXLEN + 1];	/* or "[::1]" */
 	uint16_t	 port;		/* 0: none given */
 	char		 repository[REF_NAME_MAXLEN + 1]; /* "library/redis" */
-	char		 tag[REF_TAG_MAXLEN + 1];	/* empty with a digest */
+	char		 tag[REF_TAG_MAXLEN + 1];	/* or empty */
 	char		 digest[DIGEST_SIZE];		/* or empty */
 };
 

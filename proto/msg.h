@@ -187,7 +187,7 @@ struct msg_stdio {
 };
 
 struct msg_started {
-	uint32_t	 pid;		/* pid 1 of the container, on the host */
+	uint32_t	 pid;		/* pid 1, as the host has it */
 	char		 uuid[UUID_SIZE];
 };
 
@@ -299,7 +299,7 @@ struct msg_unpack_layer {
 /* A stack of stored layers; see berth-proto(7) for the descriptors. */
 struct msg_unpack_stack {
 	uint32_t	 nlayers;
-	uint32_t	 form;		/* enum export_form, for UNPACK_EXPORT */
+	uint32_t	 form;		/* enum export_form */
 	char		 id[IMAGEID_SIZE];
 };
 

@@ -24,8 +24,8 @@ struct stored {
 	struct blob	 aci, manifest, config, app, layers;
 };
 
-static int
-load(int dir, const char *name, size_t max, struct blob *b, struct why *why)
+int
+check_load(int dir, const char *name, size_t max, struct blob *b, struct why *why)
 {
 	char		 digest[DIGEST_SIZE];
 	struct stat	 st;
@@ -135,11 +135,11 @@ image_check(int dir, const char *id, char (*diffids)[DIGEST_SIZE], size_t *n,
 	int		 error = -1;
 
 	memset(&s, 0, sizeof(s));
-	if (load(dir, "aci", MEMFD_MAX, &s.aci, &why) == -1 ||
-	    load(dir, "manifest", MEMFD_MAX, &s.manifest, &why) == -1 ||
-	    load(dir, "config", CONFIG_MAX, &s.config, &why) == -1 ||
-	    load(dir, "app", RECORD_MAX, &s.app, &why) == -1 ||
-	    load(dir, "layers", LAYERS_MAX * LAYERNAME_SIZE, &s.layers,
+	if (check_load(dir, "aci", MEMFD_MAX, &s.aci, &why) == -1 ||
+	    check_load(dir, "manifest", MEMFD_MAX, &s.manifest, &why) == -1 ||
+	    check_load(dir, "config", CONFIG_MAX, &s.config, &why) == -1 ||
+	    check_load(dir, "app", RECORD_MAX, &s.app, &why) == -1 ||
+	    check_load(dir, "layers", LAYERS_MAX * LAYERNAME_SIZE, &s.layers,
 	    &why) == -1)
 		goto out;
 	if (config_parse(s.config.data, s.config.len, &c, &why) == -1) {

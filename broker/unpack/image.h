@@ -246,7 +246,6 @@ struct tarout {
 	uint32_t	 uid, gid;
 	uint64_t	 size;		/* of the body, bytes */
 	int64_t		 mtime;		/* seconds since 1970 */
-	uint32_t	 major, minor;
 };
 
 /*
@@ -271,5 +270,13 @@ int	 document_read(int fd, const char *what, uint64_t size,
 void	 why_about(struct why *, const char *what, const char *digest);
 /* A sealed memfd with these bytes (caller closes), or -1 with errno. */
 int	 document_memfd(const char *name, const struct blob *);
+
+/* check.c; image_check() is unpack.h's */
+/*
+ * Reads a regular file of at most max bytes in a directory of the store.
+ * The caller frees b->data, which is NULL on failure.
+ */
+int	 check_load(int dir, const char *name, size_t max, struct blob *b,
+	    struct why *);
 
 #endif

@@ -71,8 +71,8 @@ tarout_header(unsigned char block[TAROUT_BLOCK], const struct tarout *t)
 	put_number(block + GID, 8, t->gid);
 	put_number(block + SIZE, 12, (int64_t)t->size);
 	put_number(block + MTIME, 12, t->mtime);
-	put_number(block + DEVMAJOR, 8, t->major);
-	put_number(block + DEVMINOR, 8, t->minor);
+	put_number(block + DEVMAJOR, 8, 0);
+	put_number(block + DEVMINOR, 8, 0);
 	block[TYPEFLAG] = (unsigned char)t->type;
 	memcpy(block + MAGIC, "ustar\0" "00", 8);
 	memset(block + CHKSUM, ' ', 8);
