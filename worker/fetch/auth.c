@@ -46,7 +46,7 @@ seconds(void)
 	return (ts.tv_sec);
 }
 
-/* Over the token request: "registry H: token server S: ...". */
+/* Over the token request: "token server S: ...". */
 static void __attribute__((format(printf, 2, 3), noreturn))
 auth_fail(struct auth *a, const char *fmt, ...)
 {
@@ -58,7 +58,7 @@ auth_fail(struct auth *a, const char *fmt, ...)
 	va_end(ap);
 	url_host(&a->url, host, sizeof(host));
 	fetch_fail(a->f, a->nwaiting > 0 ? request_id(a->waiting[0]) : 0,
-	    "registry %s: token server %s: %s", a->f->reg.name, host, text);
+	    "token server %s: %s", host, text);
 }
 
 static void

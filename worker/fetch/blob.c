@@ -98,8 +98,8 @@ blob_write(struct blob *b, const unsigned char *data, size_t len)
 	if (errno == EAGAIN || errno == EINTR)
 		return (0);
 	if (errno != EPIPE)
-		fetch_fail(b->f, b->id, "registry %s: %s: pipe: %s",
-		    b->f->reg.name, b->digest, strerror(errno));
+		fetch_fail(b->f, b->id, "%s: pipe: %s", b->digest,
+		    strerror(errno));
 	return (-1);
 }
 
@@ -188,7 +188,7 @@ blob_get(struct fetch *f, uint32_t id, const struct msg_fetch_blob *m, int fd)
 	int			 flags;
 
 	if ((b = calloc(1, sizeof(*b))) == NULL)
-		fetch_fail(f, id, "registry %s: out of memory", f->reg.name);
+		fetch_fail(f, id, "out of memory");
 	b->f = f;
 	b->id = id;
 	b->fd = fd;
@@ -198,12 +198,11 @@ blob_get(struct fetch *f, uint32_t id, const struct msg_fetch_blob *m, int fd)
 	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
 	if ((flags = fcntl(fd, F_GETFL)) == -1 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
-		fetch_fail(f, id, "registry %s: %s: pipe: %s", f->reg.name,
-		    m->digest, strerror(errno));
+		fetch_fail(f, id, "%s: pipe: %s", m->digest, strerror(errno));
 	b->writable = event_new(f->base, fd, EV_WRITE | EV_PERSIST,
 	    blob_on_writable, b);
 	if (b->writable == NULL)
-		fetch_fail(f, id, "registry %s: out of memory", f->reg.name);
+		fetch_fail(f, id, "out of memory");
 	memset(&spec, 0, sizeof(spec));
 	spec.id = id;
 	spec.kind = m->manifest ? REQUEST_MANIFEST : REQUEST_BLOB;

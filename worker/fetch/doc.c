@@ -39,8 +39,7 @@ doc_free(struct doc *d)
 static void __attribute__((noreturn))
 doc_fail(struct doc *d)
 {
-	fetch_fail(d->f, d->id, "registry %s: keeping a document: %s",
-	    d->f->reg.name, strerror(errno));
+	fetch_fail(d->f, d->id, "keeping a document: %s", strerror(errno));
 }
 
 static struct doc *
@@ -49,7 +48,7 @@ doc_new(struct fetch *f, uint32_t id, const char *digest)
 	struct doc	*d;
 
 	if ((d = calloc(1, sizeof(*d))) == NULL)
-		fetch_fail(f, id, "registry %s: out of memory", f->reg.name);
+		fetch_fail(f, id, "out of memory");
 	d->f = f;
 	d->id = id;
 	d->fd = -1;
@@ -191,9 +190,8 @@ doc_get(struct fetch *f, uint32_t id, const struct msg_fetch_blob *m)
 	d = doc_new(f, id, m->digest);
 	d->media = m->media;
 	if (m->size > MANIFEST_MAX)
-		fetch_fail(f, id, "registry %s: %s: expected at most %llu "
-		    "bytes, got %llu", f->reg.name, m->digest, MANIFEST_MAX,
-		    (unsigned long long)m->size);
+		fetch_fail(f, id, "%s: expected at most %llu bytes, got %llu",
+		    m->digest, MANIFEST_MAX, (unsigned long long)m->size);
 	memset(&spec, 0, sizeof(spec));
 	spec.id = id;
 	spec.kind = m->manifest ? REQUEST_MANIFEST : REQUEST_BLOB;

@@ -85,10 +85,12 @@ fetch_fail(struct fetch *f, uint32_t id, const char *fmt, ...)
 	struct msg_failure	 m;
 	char			 text[MSG_TEXT_SIZE];
 	va_list			 ap;
+	int			 len;
 
-	(void)f;
+	len = snprintf(text, sizeof(text), "%s%s", f->reg.name,
+	    f->reg.name[0] != '\0' ? ": " : "");
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	vsnprintf(text + len, sizeof(text) - (size_t)len, fmt, ap);
 	va_end(ap);
 	memset(&m, 0, sizeof(m));
 	m.status = 1;
@@ -104,12 +106,10 @@ fetch_on_resolve(void *arg, struct msg *m)
 	struct fetch	*f = arg;
 
 	if (registry_init(f, &m->u.fetch_resolve) == -1)
-		fetch_fail(f, m->hdr.id, "%s: %s", m->u.fetch_resolve.ref,
-		    "bad reference");
+		fetch_fail(f, m->hdr.id, "bad reference");
 	f->http = http_new(f->base, &f->reg.policy);
 	if (f->http == NULL)
-		fetch_fail(f, m->hdr.id, "registry %s: %s", f->reg.name,
-		    strerror(errno));
+		fetch_fail(f, m->hdr.id, "%s", strerror(errno));
 	evchan_phase(f->chan, PH_BUSY);
 	doc_resolve(f, m->hdr.id, &m->u.fetch_resolve);
 }

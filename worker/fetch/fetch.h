@@ -245,7 +245,7 @@ void	 request_unpause(struct request *);
 /* Outside the sink's data() only. */
 void	 request_cancel(struct request *);
 uint32_t request_id(const struct request *);
-/* Fails the job over this request: "registry H: GET PATH: " and the text. */
+/* Fails the job over this request: "REF: GET PATH: " and the text. */
 void	 request_fail(const struct request *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3), noreturn));
 
@@ -295,7 +295,7 @@ struct registry {
 	struct ref	 ref;
 	struct url	 url;		/* scheme and host, path "/" */
 	struct addr_policy policy;
-	char		 name[REF_HOST_MAXLEN + 7];	/* as the user says */
+	char		 name[REF_MAXLEN + 1];	/* the reference, for people */
 	uint32_t	 insecure;	/* INSECURE_TLS, INSECURE_HTTP */
 	int		 other_scheme;	/* may still be tried */
 	int		 answered;	/* it has spoken HTTP with us */
@@ -316,7 +316,7 @@ void	 fetch_send(struct fetch *, enum msg_type, uint32_t id,
 void	 fetch_note(struct fetch *, uint32_t id, enum note_kind,
 	    uint64_t done, uint64_t total, const char *fmt, ...)
 	    __attribute__((format(printf, 6, 7)));
-/* The one line for the user; any bytes.  Then we exit with 1. */
+/* The one line for the user: "REF: " and any bytes.  Then we exit with 1. */
 void	 fetch_fail(struct fetch *, uint32_t id, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4), noreturn));
 

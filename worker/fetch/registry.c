@@ -53,15 +53,11 @@ registry_init(struct fetch *f, const struct msg_fetch_resolve *m)
 	struct registry	*reg = &f->reg;
 	int		 plain;
 
+	snprintf(reg->name, sizeof(reg->name), "%s", m->ref);
 	if (ref_parse(m->ref, &reg->ref) != REF_OK)
 		return (-1);
 	reg->insecure = m->insecure;
 	addr_policy_init(&reg->policy, reg->ref.host);
-	if (reg->ref.port != 0)
-		snprintf(reg->name, sizeof(reg->name), "%s:%u",
-		    reg->ref.host, reg->ref.port);
-	else
-		snprintf(reg->name, sizeof(reg->name), "%s", reg->ref.host);
 	/*
 	 * Plain HTTP is a leave, not an order: https comes first, but for a
 	 * registry on this machine, where nobody listens on the way.
@@ -87,8 +83,8 @@ request_fail(const struct request *r, const char *fmt, ...)
 		url_host(&r->url, host, sizeof(host));
 		snprintf(via, sizeof(via), "redirected to %s: ", host);
 	}
-	fetch_fail(r->f, r->spec.id, "registry %s: %s %s: %s%s",
-	    r->f->reg.name, r->spec.head ? "HEAD" : "GET", r->path, via, text);
+	fetch_fail(r->f, r->spec.id, "%s %s: %s%s",
+	    r->spec.head ? "HEAD" : "GET", r->path, via, text);
 }
 
 static void
@@ -133,8 +129,7 @@ request_start(struct fetch *f, const struct request_spec *spec)
 	    asprintf(&r->path, "/v2/%s/%s/%s", f->reg.ref.repository,
 	    spec->kind == REQUEST_MANIFEST ? "manifests" : "blobs",
 	    spec->name) == -1)
-		fetch_fail(f, spec->id, "registry %s: out of memory",
-		    f->reg.name);
+		fetch_fail(f, spec->id, "out of memory");
 	r->f = f;
 	r->spec = *spec;
 	r->spec.name = strrchr(r->path, '/') + 1;
@@ -218,8 +213,8 @@ request_retry(struct request *r, const char *after, uint64_t base,
 	}
 	if (ms >= 1000)
 		fetch_note(r->f, r->spec.id, NOTE_WARN, 0, 0,
-		    "registry %s: %s; trying again in %llu s",
-		    r->f->reg.name, text, (unsigned long long)ms / 1000);
+		    "%s: %s; trying again in %llu s", r->f->reg.name, text,
+		    (unsigned long long)ms / 1000);
 	request_wait(r, ms);
 }
 
@@ -328,7 +323,7 @@ void
 request_unreached(struct request *r, const struct http_result *res)
 {
 	struct registry	*reg = &r->f->reg;
-	char		 text[512];
+	char		 text[512], host[REF_HOST_MAXLEN + 7];
 	int		 passing;
 
 	error_transport(res, text, sizeof(text));
@@ -345,10 +340,12 @@ request_unreached(struct request *r, const struct http_result *res)
 		request_retry(r, "", CUT_BASE_MS, text);
 	else if (r->hops > 0)
 		request_fail(r, "%s", text);
-	else
-		fetch_fail(r->f, r->spec.id, "registry %s: %s%s%s", reg->name,
+	else {
+		url_host(&reg->url, host, sizeof(host));
+		fetch_fail(r->f, r->spec.id, "registry %s: %s%s%s", host,
 		    text, reg->first_error, not_tls(r, res) ?
 		    " (plain HTTP needs --insecure-options=http)" : "");
+	}
 }
 
 /* The body broke off. */
