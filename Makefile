@@ -157,6 +157,12 @@ JOBS	 = -j$(shell nproc)
 UNIT	 = $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 test_chan_OBJS = $(PROTO) $(COMMON)
 test_record_OBJS = common/record.o
+test_addr_OBJS = worker/fetch/addr.o
+test_challenge_OBJS = worker/fetch/challenge.o
+test_http_head_OBJS = $(addprefix worker/fetch/,head.o header.o retry.o \
+	   challenge.o) common/valid.o
+test_url_OBJS = worker/fetch/url.o worker/fetch/header.o
+test_url_LIBS = -lcurl
 test_ref_OBJS = common/ref.o common/valid.o
 test_valid_OBJS = common/valid.o common/log.o
 test_options_OBJS = worker/cli/options.o worker/cli/value.o common/log.o \

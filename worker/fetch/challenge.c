@@ -162,8 +162,8 @@ names_add(struct names *names, const struct word *w)
 	return (0);
 }
 
-/* Behind a scheme's name: skips a token68, if that is what stands there. */
-static void
+/* Behind a scheme's name: skips a token68, and says if there was one. */
+static int
 skip_token68(struct cursor *c)
 {
 	const unsigned char	*p = c->p;
@@ -171,13 +171,15 @@ skip_token68(struct cursor *c)
 	while (p < c->end && is_token68(*p))
 		p++;
 	if (p == c->p)
-		return;
+		return (0);
 	while (p < c->end && *p == '=')
 		p++;
 	while (p < c->end && (*p == ' ' || *p == '\t'))
 		p++;
-	if (p == c->end || *p == ',')
-		c->p = p;
+	if (p < c->end && *p != ',')
+		return (0);
+	c->p = p;
+	return (1);
 }
 
 /*
@@ -247,7 +249,8 @@ challenge_parse(const char *value, size_t len, struct challenge *ch)
 		else
 			ch->schemes |= CHALLENGE_OTHER;
 		skip_blank(&c);
-		skip_token68(&c);
+		if (skip_token68(&c))
+			continue;	/* in place of parameters */
 		if (read_params(&c, keep) == -1)
 			return (-1);
 	}
