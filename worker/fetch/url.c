@@ -18,8 +18,13 @@
 static enum url_error
 text_check(const char *s)
 {
-	size_t	 i;
+	size_t	 i, slashes;
 
+	/* a scheme has "//" behind it, and then there is a host */
+	i = strcspn(s, ":/?#");
+	slashes = strspn(s + i + (s[i] == ':'), "/");
+	if (s[i] == ':' ? slashes != 2 : i == 0 && slashes > 2)
+		return (URL_BAD);
 	for (i = 0; s[i] != '\0'; i++) {
 		if (i == URL_MAXLEN)
 			return (URL_LONG);
