@@ -5,13 +5,13 @@
  * berthd for this one command.
  */
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,20 +175,50 @@ broker_path(char path[PATH_MAX])
 }
 
 /*
+ * The child's way to exec, on its parent's stack: nothing here may return
+ * or write but to *error.
+ */
+static void __attribute__((noreturn))
+broker_exec(const char *path, char *const *argv, int chan,
+    volatile int *error)
+{
+	static char *const	 envp[] = { NULL };
+	/* the kernel's struct sigaction: zeros are SIG_DFL */
+	static const uint64_t	 dfl[4];
+	sigset_t		 none;
+	int			 null, signo;
+
+	/* glibc's sigaction(2) does not reach its own two signals */
+	for (signo = 1; signo < _NSIG; signo++)
+		(void)syscall(SYS_rt_sigaction, signo, dfl, NULL,
+		    sizeof(uint64_t));
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* the terminal's signals are for us alone */
+	setsid();
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) != -1 &&
+	    dup2(null, STDIN_FILENO) != -1 &&
+	    dup2(null, STDOUT_FILENO) != -1 &&
+	    dup2(chan, BROKER_FD) != -1 &&
+	    close_range(BROKER_FD + 1, ~0U, 0) != -1)
+		execve(path, argv, envp);
+	*error = errno;
+	_exit(127);
+}
+
+/*
  * Starts berthd -p with the other end of the channel.  It gets neither our
  * environment nor stdin and stdout: it may outlive us to tidy up, and what
- * reads our output must see its end.  A session of its own keeps the
- * terminal's signals from it.
+ * reads our output must see its end.  Returns 0 or an errno.
  */
 static int
 broker_spawn(const char *path, const char *store, int debug, int chan,
     pid_t *pid)
 {
-	char				*argv[6], *envp[] = { NULL };
-	posix_spawn_file_actions_t	 fa;
-	posix_spawnattr_t		 attr;
-	sigset_t			 none, all;
-	int				 error, n = 0;
+	char		*argv[6];
+	sigset_t	 all, old;
+	volatile int	 error = 0;
+	int		 n = 0;
 
 	argv[n++] = (char *)(uintptr_t)"berthd";
 	argv[n++] = (char *)(uintptr_t)"-p";
@@ -198,29 +228,14 @@ broker_spawn(const char *path, const char *store, int debug, int chan,
 	argv[n++] = (char *)(uintptr_t)store;
 	argv[n] = NULL;
 
-	sigemptyset(&none);
+	/* no handler of ours may run in the child, whose memory is ours */
 	sigfillset(&all);
-	if ((error = posix_spawn_file_actions_init(&fa)) != 0)
-		return (error);
-	if ((error = posix_spawnattr_init(&attr)) != 0) {
-		posix_spawn_file_actions_destroy(&fa);
-		return (error);
-	}
-	if ((error = posix_spawn_file_actions_addopen(&fa, STDIN_FILENO,
-	    "/dev/null", O_RDWR, 0)) == 0 &&
-	    (error = posix_spawn_file_actions_adddup2(&fa, STDIN_FILENO,
-	    STDOUT_FILENO)) == 0 &&
-	    (error = posix_spawn_file_actions_adddup2(&fa, chan,
-	    BROKER_FD)) == 0 &&
-	    (error = posix_spawn_file_actions_addclosefrom_np(&fa,
-	    BROKER_FD + 1)) == 0 &&
-	    (error = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
-	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0 &&
-	    (error = posix_spawnattr_setsigmask(&attr, &none)) == 0 &&
-	    (error = posix_spawnattr_setsigdefault(&attr, &all)) == 0)
-		error = posix_spawn(pid, path, &fa, &attr, argv, envp);
-	posix_spawnattr_destroy(&attr);
-	posix_spawn_file_actions_destroy(&fa);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	if ((*pid = vfork()) == 0)
+		broker_exec(path, argv, chan, &error);
+	if (*pid == -1)
+		error = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	return (error);
 }
 
