@@ -22,6 +22,9 @@ text_check(const char *s)
 
 	/* a scheme has "//" behind it, and then there is a host */
 	i = strcspn(s, ":/?#");
+	if (s[i] == ':' && !(i == 4 && strncasecmp(s, "http", i) == 0) &&
+	    !(i == 5 && strncasecmp(s, "https", i) == 0))
+		return (URL_SCHEME);
 	slashes = strspn(s + i + (s[i] == ':'), "/");
 	if (s[i] == ':' ? slashes != 2 : i == 0 && slashes > 2)
 		return (URL_BAD);
