@@ -99,10 +99,14 @@ url_fill(CURLU *h, struct url *u)
 	    URL_OK)
 		return (error);
 	lower(u->host);
-	if (header_number(port, &n) == -1 || n == 0 || n > UINT16_MAX ||
-	    strchr(u->host, '%') != NULL)	/* an IPv6 zone */
+	if (header_number(port, &n) == -1 || n == 0 || n > UINT16_MAX)
 		error = URL_BAD;
 	free(port);
+	/* the zone of an IPv6 address names an interface of ours */
+	if (curl_url_get(h, CURLUPART_ZONEID, &port, 0) == CURLUE_OK) {
+		curl_free(port);
+		error = URL_BAD;
+	}
 	u->port = (uint16_t)n;
 	return (error);
 }
