@@ -287,9 +287,12 @@ connect_broker(const struct options *o, pid_t *broker)
 		close(fd);
 		return (-1);
 	}
-	/* nobody listens: no store yet, no socket, or a dead one */
+	/*
+	 * Nobody listens: no store yet, no socket, or a dead one.  A store
+	 * that is not for us to enter is a matter of who we are.
+	 */
 	if (errno != ENOENT && errno != ECONNREFUSED &&
-	    !(errno == EACCES && o->dir == NULL)) {
+	    !(errno == EACCES && geteuid() != 0)) {
 		log_warn("%s/sock", enc);
 		return (-1);
 	}
