@@ -80,6 +80,11 @@ error_transport(const struct http_result *r, char *text, size_t size)
 	case CURLE_WEIRD_SERVER_REPLY:
 		snprintf(text, size, "does not speak HTTP (%s)", r->text);
 		break;
+	case CURLE_OUT_OF_MEMORY:
+		/* libcurl's word for a field beyond CURL_MAX_HTTP_HEADER */
+		snprintf(text, size, "out of memory, or a header field "
+		    "longer than %d bytes", CURL_MAX_HTTP_HEADER);
+		break;
 	case CURLE_WRITE_ERROR:
 		/* ours alone refuse: head_line() did */
 		snprintf(text, size, "answer's header is malformed or longer "
