@@ -118,6 +118,22 @@ subids_check(const struct config *c, const char *path)
 	return (errors);
 }
 
+/* What no single line can tell.  Returns the errors told. */
+static unsigned int
+config_check(const struct config *c, const char *path)
+{
+	unsigned int	 errors;
+
+	errors = subids_check(c, "/etc/subuid") +
+	    subids_check(c, "/etc/subgid");
+	if (!c->loopback && c->napps > 0 && c->tokenfile == NULL) {
+		fprintf(stderr, "%s: listen on %s: others can connect, so "
+		    "that the apps need a token file\n", path, c->listen);
+		errors++;
+	}
+	return (errors);
+}
+
 static struct config *
 config_new(void)
 {
@@ -154,8 +170,8 @@ config_parse(const char *path)
 	if (text != NULL)
 		errors = config_parse_text(c, path, text, len);
 	freezero(text, len);
-	errors += subids_check(c, "/etc/subuid");
-	errors += subids_check(c, "/etc/subgid");
+	if (errors == 0)
+		errors = config_check(c, path);
 	if (errors > 0) {
 		config_free(c);
 		return (NULL);

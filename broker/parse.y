@@ -125,6 +125,7 @@ optnl	: %empty
 	;
 
 app	: APP name '{' options '}' { app_close(); }
+	| APP name '{' options option '}' { app_close(); }
 	;
 
 name	: STRING { app_open($1); }
@@ -250,10 +251,9 @@ keyword(int token)
 {
 	size_t	 i;
 
-	for (i = 0; i < KEYWORDS_N; i++)
-		if (keywords[i].token == token)
-			return (keywords[i].word);
-	return ("?");
+	for (i = 0; keywords[i].token != token;)
+		i++;
+	return (keywords[i].word);
 }
 
 /* True when the keyword's bit was not yet in *seen, where it is then. */

@@ -119,14 +119,25 @@ static const evchan_handler	 handlers[MSG_MAX] = {
 #undef MSG
 };
 
-/* The broker ends us by closing its end; anything else is its defect. */
+/*
+ * The broker ends us by closing its end; anything else is its defect.  Who
+ * still waits is told, and what is written is given a second to go out.
+ */
 static void
 http_on_gone(void *arg, const char *why)
 {
-	(void)arg;
+	static const struct timeval	 patience = { 1, 0 };
+	struct reply			 r;
+	uint32_t			 id;
+
 	if (why != NULL)
 		log_warnx("broker: %s", why);
-	exit(why != NULL);
+	reply_make(&r, 503, "berthd has ended", NULL);
+	while ((id = wait_first()) != 0)
+		conn_reply(id, &r);
+	if (why != NULL || !conn_drain())
+		exit(why != NULL);
+	event_base_loopexit(arg, &patience);
 }
 
 /* As many connections as the limit of descriptors allows. */
@@ -163,7 +174,7 @@ main(void)
 	if ((base = event_base_new()) == NULL)
 		fatalx("event_base_new");
 	broker = evchan_new(base, c.fd, PEER_HTTP, PEER_BROKER, handlers,
-	    http_on_gone, NULL);
+	    http_on_gone, base);
 	if (broker == NULL)
 		fatal("channel");
 	conn_init(base, conns_max());
@@ -172,5 +183,5 @@ main(void)
 	if (http_send(MSG_HTTP_UP, 0, NULL) == -1)
 		fatal("channel");
 	event_base_dispatch(base);
-	fatalx("event loop ended");
+	return (0);
 }

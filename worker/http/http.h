@@ -167,6 +167,8 @@ void	 conn_answer(struct conn *, const struct reply *);
 uint32_t conn_wait(struct conn *);
 /* For route_request(): no, it is answered at once after all. */
 void	 conn_unwait(struct conn *);
+/* Accepts no more; true while replies are still on their way out. */
+int	 conn_drain(void);
 /* The answer to an id; unknown ones (the client has gone) are ignored. */
 void	 conn_reply(uint32_t id, const struct reply *);
 
@@ -178,6 +180,8 @@ uint32_t wait_add(struct conn *);
 struct conn *wait_find(uint32_t id);
 /* 0 and unknown ids are fine. */
 void	 wait_remove(uint32_t id);
+/* One that is waited for, or 0. */
+uint32_t wait_first(void);
 
 /* routes.c */
 

@@ -5,11 +5,11 @@
  * back in order, each within one absolute deadline.
  *
  * A connection is idle (between requests), busy (a request is coming in or a
- * reply going out) or waiting (for the broker).  The first two are lists in
- * the order of their deadlines, since all deadlines are equally far away; the
- * third has none, as a /stop takes its time.  When there are too many
- * connections the oldest idle one, else the oldest busy one, makes room: who
- * comes with a whole request is served however many others only hold on.
+ * reply going out) or waiting (for the broker, as long as that takes).  The
+ * first two are lists in the order of their deadlines, since all are equally
+ * far away.  When there are too many connections the oldest idle one, else
+ * the oldest busy one, makes room: who comes with a whole request is served
+ * however many others only hold on.
  */
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -90,6 +90,14 @@ conn_set(struct conn *c, enum conn_state state)
 }
 
 static void
+listener_resume(void)
+{
+	if (paused)
+		event_add(&listener, NULL);
+	paused = 0;
+}
+
+static void
 conn_free(struct conn *c)
 {
 	wait_remove(c->id);
@@ -102,10 +110,7 @@ conn_free(struct conn *c)
 	free(c->out);
 	free(c);
 	nconns--;
-	if (paused) {
-		paused = 0;
-		event_add(&listener, NULL);
-	}
+	listener_resume();
 }
 
 /*
@@ -119,9 +124,6 @@ conn_finish(struct conn *c)
 		conn_free(c);
 		return;
 	}
-	free(c->in);
-	c->in = NULL;
-	c->inlen = 0;
 	conn_set(c, CONN_BUSY);
 	event_add(&c->rd, NULL);
 }
@@ -161,9 +163,7 @@ conn_answer(struct conn *c, const struct reply *r)
 {
 	enum reply_end	 end;
 
-	if (++c->served >= HTTP_REQUESTS_MAX)
-		c->closing = c->lingering = 1;
-	if (r->status == 400)
+	if (++c->served >= HTTP_REQUESTS_MAX || r->status == 400)
 		c->closing = c->lingering = 1;
 	if (!c->req.keepalive)
 		c->closing = 1;
@@ -197,8 +197,8 @@ conn_refuse(struct conn *c, enum http_result res)
 	const char	*text;
 	int		 status = http_refusal(res, &text);
 
-	c->closing = c->lingering = 1;
-	c->req.method = 0;
+	c->lingering = 1;
+	memset(&c->req, 0, sizeof(c->req));	/* no keepalive, no HEAD */
 	reply_make(&r, status, text, NULL);
 	conn_answer(c, &r);
 }
@@ -429,8 +429,7 @@ listener_read(evutil_socket_t fd, short what, void *arg)
 	}
 	if (i == ACCEPT_TURN)
 		return;
-	/* No room, or no memory: the next that ends, or the tick, resumes. */
-	paused = 1;
+	paused = 1;	/* until a connection ends, or the tick */
 	event_del(&listener);
 	if (!ticking)
 		tick_arm(HTTP_DEADLINE_MS);
@@ -459,10 +458,7 @@ tick_run(evutil_socket_t fd, short what, void *arg)
 	ms = expire(&lists[CONN_IDLE], now);
 	if ((other = expire(&lists[CONN_BUSY], now)) < ms)
 		ms = other;
-	if (paused) {
-		paused = 0;
-		event_add(&listener, NULL);
-	}
+	listener_resume();
 	if (ms != UINT64_MAX)
 		tick_arm(ms < TICK_MS ? TICK_MS : ms);
 }
@@ -489,4 +485,17 @@ conn_listen(int fd)
 	event_assign(&listener, base, fd, EV_READ | EV_PERSIST, listener_read,
 	    NULL);
 	return (event_add(&listener, NULL));
+}
+
+int
+conn_drain(void)
+{
+	struct conn	*c;
+
+	if (event_initialized(&listener))
+		event_del(&listener);
+	TAILQ_FOREACH(c, &lists[CONN_BUSY], entry)
+		if (c->out != NULL)
+			return (1);
+	return (0);
 }

@@ -53,3 +53,14 @@ wait_remove(uint32_t id)
 	slots[id % HTTP_WAITING_MAX].conn = NULL;
 	nwaiting--;
 }
+
+uint32_t
+wait_first(void)
+{
+	uint32_t	 i;
+
+	for (i = 0; nwaiting > 0 && i < HTTP_WAITING_MAX; i++)
+		if (slots[i].conn != NULL)
+			return (slot_id(i));
+	return (0);
+}

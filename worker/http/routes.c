@@ -103,7 +103,7 @@ query(const struct call *c, int takes, struct msg_http_start *m)
 	    napps, takes, m, &why) == 0)
 		return (0);
 	query_text(&why, text, sizeof(text));
-	answer(c, 400, text, NULL);
+	answer(c, why.error == QUERY_APP_UNKNOWN ? 404 : 400, text, NULL);
 	return (-1);
 }
 
