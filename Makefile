@@ -165,8 +165,8 @@ test_url_OBJS = worker/fetch/url.o worker/fetch/header.o
 test_url_LIBS = -lcurl
 test_ref_OBJS = common/ref.o common/valid.o
 test_valid_OBJS = common/valid.o common/log.o
-test_options_OBJS = worker/cli/options.o worker/cli/value.o common/log.o \
-	   common/valid.o
+test_options_OBJS = worker/cli/options.o worker/cli/value.o \
+	   worker/cli/envfile.o common/log.o common/valid.o
 test_http_parse_OBJS = worker/http/http_parse.o
 test_http_query_OBJS = worker/http/http_query.o common/valid.o
 test_config_OBJS = broker/config.o broker/config_set.o broker/parse.o \

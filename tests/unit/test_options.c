@@ -5,11 +5,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "../../worker/cli/options.h"
+#include "../../worker/cli/cli.h"
 
 static void
 test_memory(void **state)
@@ -335,6 +338,54 @@ test_secrets_are_not_said(void **state)
 	options_free(&o);
 }
 
+/* What a file of variables gives, or -1. */
+static int
+envfile(const char *text, size_t len, struct strings *list)
+{
+	char	 path[] = "/tmp/test_options.XXXXXX";
+	int	 fd, r;
+
+	memset(list, 0, sizeof(*list));
+	assert_int_not_equal(fd = mkstemp(path), -1);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+	r = envfile_read(path, list);
+	unlink(path);
+	return (r);
+}
+
+#define ENVFILE(s)	envfile(s, sizeof(s) - 1, &list)
+
+static void
+test_envfile(void **state)
+{
+	struct strings	 list;
+	size_t		 i;
+
+	(void)state;
+	/* the reasons go where nobody looks */
+	assert_non_null(freopen("/dev/null", "w", stderr));
+	assert_int_equal(ENVFILE("# comment\n; another\n\n  \t\n  A=1\n"
+	    "B= x \nC=\nD=\"q\"=#;"), 0);
+	assert_int_equal(list.n, 4);
+	assert_string_equal(list.v[0], "A=1");
+	assert_string_equal(list.v[1], "B= x ");
+	assert_string_equal(list.v[2], "C=");
+	assert_string_equal(list.v[3], "D=\"q\"=#;");
+	for (i = 0; i < list.n; i++)
+		free((char *)(uintptr_t)list.v[i]);
+	strings_free(&list);
+	assert_int_equal(ENVFILE(""), 0);
+	assert_int_equal(ENVFILE("A\n"), -1);
+	assert_int_equal(ENVFILE("=x\n"), -1);
+	assert_int_equal(ENVFILE("A=1\nA=2\n"), -1);
+	strings_free(&list);
+	assert_int_equal(ENVFILE("A=1\0B=2\n"), -1);
+	strings_free(&list);
+	assert_int_equal(envfile_read("/no/such/file", &list), -1);
+	assert_int_equal(envfile_read("/", &list), -1);
+}
+
 /* What is in the tables is well formed: usage and manuals rest on it. */
 static void
 test_tables(void **state)
@@ -372,6 +423,7 @@ main(void)
 		cmocka_unit_test(test_wrong_lines),
 		cmocka_unit_test(test_values_of_a_line),
 		cmocka_unit_test(test_secrets_are_not_said),
+		cmocka_unit_test(test_envfile),
 		cmocka_unit_test(test_tables),
 	};
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../common/log.h"
@@ -22,7 +23,8 @@ struct dest {
 	int		 named;		/* undo() has something to remove */
 };
 
-#define INNER	".export"
+#define INNER		".export"
+#define UNDO_TRIES	50	/* of 10 ms */
 
 /*
  * A file without a name, so that nothing half-made can be left; where the
@@ -154,11 +156,16 @@ remove_top(const struct dest *d, const char *name)
 	return (0);
 }
 
-/* Removes what was begun: a file, or a directory of our own making. */
+/*
+ * Removes what was begun: a file, or a directory of our own making, in which
+ * a berth-unpack that is about to be killed may still write.
+ */
 static void
 dest_undo(void *arg)
 {
-	struct dest	*d = arg;
+	const struct timespec	 pause = { 0, 10 * 1000000L };
+	struct dest		*d = arg;
+	int			 i;
 
 	if (!d->named)
 		return;
@@ -168,9 +175,14 @@ dest_undo(void *arg)
 		rmdir(d->path);
 		return;
 	}
-	if (d->fd != -1)
-		each_name(d, d->fd, remove_inner);
-	unlinkat(d->top, INNER, AT_REMOVEDIR);
+	for (i = 0; i < UNDO_TRIES; i++) {
+		if (d->fd != -1)
+			each_name(d, d->fd, remove_inner);
+		if (unlinkat(d->top, INNER, AT_REMOVEDIR) == 0 ||
+		    errno != ENOTEMPTY)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	each_name(d, d->top, remove_top);
 	rmdir(d->path);
 }
