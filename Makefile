@@ -52,7 +52,7 @@ UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
 UNPACK_MORE = $(addprefix broker/unpack/,agree.o apply.o applydir.o \
 	   applylink.o applymeta.o applyrm.o blob.o decode.o empty.o hash.o \
 	   layer.o ring.o skeleton.o skelwrite.o table.o tarpax.o tarwalk.o \
-	   verify.o)
+	   model.o verify.o verifyattr.o verifyscan.o verifysparse.o)
 UNPACK_MORE += $(addprefix broker/unpack/,aci.o acifield.o apprecord.o \
 	   check.o config.o digest.o document.o export.o exportaci.o \
 	   exportoci.o image.o index.o json.o jsonout.o manifest.o \
@@ -171,6 +171,23 @@ test_http_parse_OBJS = worker/http/http_parse.o
 test_http_query_OBJS = worker/http/http_query.o common/valid.o
 test_config_OBJS = broker/config.o broker/config_set.o broker/parse.o \
 	   common/log.o common/ref.o common/valid.o
+
+IMAGE_OBJS = $(addprefix broker/unpack/,json.o digest.o manifest.o index.o \
+	   config.o apprecord.o jsonout.o acifield.o aci.o tarout.o \
+	   document.o) common/record.o common/valid.o common/log.o
+IMAGE_LIBS = -lcrypto -ljansson
+test_manifest_OBJS = $(IMAGE_OBJS)
+test_manifest_LIBS = $(IMAGE_LIBS)
+test_index_OBJS = $(IMAGE_OBJS)
+test_index_LIBS = $(IMAGE_LIBS)
+test_imageconfig_OBJS = $(IMAGE_OBJS)
+test_imageconfig_LIBS = $(IMAGE_LIBS)
+test_aci_OBJS = $(IMAGE_OBJS)
+test_aci_LIBS = $(IMAGE_LIBS)
+test_apprecord_OBJS = $(IMAGE_OBJS)
+test_apprecord_LIBS = $(IMAGE_LIBS)
+test_pathtree_OBJS = $(IMAGE_OBJS) broker/unpack/pathtree.o
+test_pathtree_LIBS = $(IMAGE_LIBS)
 
 define unit_rule
 $$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))

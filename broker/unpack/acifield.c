@@ -455,7 +455,7 @@ put_port_rest(struct jsonout *o, const struct config *c)
 
 	free(port_names(c->ports, &n, &lossy));
 	if (lossy)
-		put_json(o, "berth/ports", c->ports);
+		jsonout_pair_keys(o, "berth/ports", c->ports);
 }
 
 void

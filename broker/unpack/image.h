@@ -201,6 +201,10 @@ void	 jsonout_pair(struct jsonout *, const char *name, const char *value,
 /* The same with a value that is itself a JSON text. */
 void	 jsonout_pair_json(struct jsonout *, const char *name,
 	    const json_t *);
+/* With an array of an object's keys, sorted. */
+void	 jsonout_pair_keys(struct jsonout *, const char *name,
+	    const json_t *);
+void	 jsonout_keys(struct jsonout *, const char *key, const json_t *);
 /* Any value without reals; objects sorted by key. */
 void	 jsonout_value(struct jsonout *, const char *key, const json_t *);
 /* 0 with the bytes, which the caller frees; -1 with nothing to free. */

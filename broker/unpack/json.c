@@ -108,7 +108,8 @@ jdoc_parse(const void *data, size_t len, struct why *why)
 	root = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
 	if (root == NULL) {
 		why_refuse(why, "not JSON: line %d: %s", error.line,
-		    why_show(show, error.text));
+		    json_error_code(&error) == json_error_null_character ?
+		    "\\u0000 in a string" : why_show(show, error.text));
 		return (NULL);
 	}
 	if (!json_is_object(root)) {

@@ -175,14 +175,16 @@ jsonout_pair(struct jsonout *o, const char *name, const char *value,
 	jsonout_close(o, '}');
 }
 
-void
-jsonout_pair_json(struct jsonout *o, const char *name, const json_t *value)
+/* The text of a value, as the value of a pair. */
+static void
+pair_of(struct jsonout *o, const char *name, const json_t *value,
+    void (*fn)(struct jsonout *, const char *, const json_t *))
 {
 	struct jsonout	 inner;
 	struct blob	 text;
 
 	jsonout_init(&inner, 1);
-	jsonout_value(&inner, NULL, value);
+	fn(&inner, NULL, value);
 	if (jsonout_finish(&inner, &text) == -1) {
 		o->error = 1;
 		return;
@@ -191,33 +193,69 @@ jsonout_pair_json(struct jsonout *o, const char *name, const json_t *value)
 	free(text.data);
 }
 
+void
+jsonout_pair_json(struct jsonout *o, const char *name, const json_t *value)
+{
+	pair_of(o, name, value, jsonout_value);
+}
+
+void
+jsonout_pair_keys(struct jsonout *o, const char *name, const json_t *object)
+{
+	pair_of(o, name, object, jsonout_keys);
+}
+
 static int
 by_key(const void *a, const void *b)
 {
 	return (strcmp(*(const char *const *)a, *(const char *const *)b));
 }
 
-static void
-put_object(struct jsonout *o, const char *key, const json_t *object)
+/* The keys of an object, sorted; the caller frees them. */
+static const char **
+sorted_keys(const json_t *object, size_t *n)
 {
 	const char	**keys, *name;
 	json_t		 *value;
-	size_t		  i, n = 0;
 
-	jsonout_open(o, key, '{');
+	*n = 0;
 	keys = calloc(json_object_size(object) + 1, sizeof(*keys));
 	if (keys == NULL)
+		return (NULL);
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+		keys[(*n)++] = name;
+	qsort(keys, *n, sizeof(*keys), by_key);
+	return (keys);
+}
+
+static void
+put_object(struct jsonout *o, const char *key, const json_t *object)
+{
+	const char	**keys;
+	size_t		  i, n;
+
+	if ((keys = sorted_keys(object, &n)) == NULL)
 		o->error = 1;
-	else {
-		json_object_foreach((json_t *)(uintptr_t)object, name, value)
-			keys[n++] = name;
-		qsort(keys, n, sizeof(*keys), by_key);
-		for (i = 0; i < n; i++)
-			jsonout_value(o, keys[i],
-			    json_object_get(object, keys[i]));
-	}
-	free(keys);
+	jsonout_open(o, key, '{');
+	for (i = 0; i < n; i++)
+		jsonout_value(o, keys[i], json_object_get(object, keys[i]));
 	jsonout_close(o, '}');
+	free(keys);
+}
+
+void
+jsonout_keys(struct jsonout *o, const char *key, const json_t *object)
+{
+	const char	**keys;
+	size_t		  i, n;
+
+	if ((keys = sorted_keys(object, &n)) == NULL)
+		o->error = 1;
+	jsonout_open(o, key, '[');
+	for (i = 0; i < n; i++)
+		jsonout_string(o, NULL, keys[i]);
+	jsonout_close(o, ']');
+	free(keys);
 }
 
 /* Nesting is JSON_DEPTH_MAX at most: values come from jdoc_parse(). */
