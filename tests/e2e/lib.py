@@ -18,6 +18,7 @@ BERTH = os.path.join(OUT, "berth")
 BERTHD = os.path.join(OUT, "berthd")
 INSECURE = "--insecure-options=image,http"
 WARNING = "berth: warning: image signature verification has been disabled"
+HTTP_WARNING = "berth: warning: plain HTTP to the registry has been allowed"
 ID = r"sha512-[0-9a-f]{32}"
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -71,7 +72,8 @@ class Store:
 
     def ok(self, *args, **k):
         r = self(*args, **k)
-        assert r.returncode == 0, (args, r)
+        assert r.returncode == 0, "%s: %d: %s" % (
+            " ".join(args), r.returncode, r.stderr)
         return r
 
     def fetch(self, ref, *options):
@@ -110,7 +112,7 @@ class Store:
 
     def audit(self):
         """The audit record's lines, parsed."""
-        p = self.path("audit", "audit.log")
+        p = self.path("audit", "log")
         with open(p, encoding="utf-8") as f:
             return [json.loads(line) for line in f]
 
@@ -172,9 +174,12 @@ def cgroups():
 
 
 def mounts():
+    """Those of berth, but not the scratch space of another run of these
+    tests beside us."""
     with open("/proc/self/mountinfo", encoding="utf-8",
               errors="replace") as f:
-        return {x for x in f if "berth" in x or " - overlay " in x}
+        return {x for x in f if " - overlay " in x or (
+            "berth" in x and " berth-test " not in x)}
 
 
 def inventory():

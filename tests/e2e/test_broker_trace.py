@@ -4,6 +4,7 @@
 registry named."""
 import os
 import re
+import signal
 import subprocess
 
 import pytest
@@ -43,7 +44,7 @@ def trace(store, registry, made, tmp_path):
         broker = lib.app_pid(server, "berthd")
         store.fetch(registry.ref("traced"))
     finally:
-        server.terminate()
+        os.kill(broker, signal.SIGTERM)
         server.wait(30)
     with open("%s.%d" % (log, broker), errors="replace") as f:
         return f.read(), [n for n in os.listdir(tmp_path)

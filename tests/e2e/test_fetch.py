@@ -11,7 +11,7 @@ import pytest
 import images
 import lib
 import tokens
-from lib import INSECURE, WARNING
+from lib import HTTP_WARNING, INSECURE, WARNING
 
 
 def downloaded(stderr):
@@ -23,10 +23,11 @@ def test_transcript(store, registry):
     r = store.ok(INSECURE, "fetch", ref)
     assert re.fullmatch(lib.ID + "\n", r.stdout)
     lines = r.stderr.splitlines()
-    assert lines[:2] == ["berth: fetching image from " + ref, WARNING]
+    assert lines[:3] == ["berth: fetching image from " + ref, WARNING,
+                         HTTP_WARNING]
     layers = [d["digest"][7:] for d in registry.manifest("redis")["layers"]]
     assert sorted(downloaded(r.stderr)) == sorted(layers)
-    assert len(lines) == 2 + len(layers)
+    assert len(lines) == 3 + len(layers)
 
 
 def test_options_after_the_command(store, registry):
@@ -39,7 +40,7 @@ def test_full_id(store, registry):
     full = store.fetch(registry.ref("busybox"), "--full")
     assert re.fullmatch("sha512-[0-9a-f]{128}", full)
     assert full.startswith(short)
-    assert store.images() == [full[7:]]
+    assert store.images() == [full]
 
 
 def test_two_images_in_one_command(store, registry):

@@ -167,7 +167,7 @@ def test_verify_names_what_changed(store, registry, what):
 @pytest.mark.parametrize("name", ["aci", "manifest", "config"])
 def test_verify_sees_the_image_files(store, registry, name):
     id_ = store.fetch(registry.ref("busybox"), "--full")
-    p = store.path("images", id_[7:], name)
+    p = store.path("images", id_, name)
     with open(p, "r+b") as f:
         f.seek(20)
         b = f.read(1)

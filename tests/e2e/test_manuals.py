@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
-"""The manual pages and the parsers name the same options and commands."""
+"""The manual pages and the parsers name the same options and commands;
+tests/manuals.sh looks at messages and configuration."""
 import os
 import re
 import subprocess
@@ -72,42 +73,6 @@ def test_options_of_berthd():
     with open(BERTHD8) as f:
         page = set(re.findall(r"^\.It Fl ([a-z])\b", f.read(), re.M))
     assert letters == page
-
-
-def test_every_message_is_documented():
-    with open(os.path.join(lib.TOP, "proto", "msg.def")) as f:
-        names = re.findall(r"^MSG\(([A-Z_]+),", f.read(), re.M)
-    with open(PROTO7) as f:
-        page = f.read()
-    assert len(names) > 30
-    assert [n for n in names if not re.search(
-        r"(?<![A-Z_])%s(?![A-Z_])" % n, page)] == []
-
-
-def test_shipped_configuration_is_valid():
-    conf = os.path.join(lib.TOP, "etc", "berthd.conf")
-    assert os.path.exists(conf)
-    r = lib.command([lib.BERTHD, "-n", "-f", conf])
-    assert r.returncode == 0, r
-
-
-def test_examples_of_the_configuration_page(tmp_path):
-    """Each display of EXAMPLES is a file that berthd takes."""
-    with open(CONF5) as f:
-        examples = f.read().split(".Sh EXAMPLES")[1].split(".Sh ")[0]
-    shown = re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", examples,
-                       re.M | re.S)
-    assert shown
-    token = tmp_path / "token"
-    token.write_text("a-token-of-some-length\n")
-    token.chmod(0o600)
-    for text in shown:
-        text = text.replace("\\e", "\\").replace("\\&", "")
-        text = re.sub(r'token file "[^"]*"', 'token file "%s"' % token, text)
-        p = tmp_path / "c"
-        p.write_text(text)
-        r = lib.command([lib.BERTHD, "-n", "-f", p])
-        assert r.returncode == 0, (text, r)
 
 
 def test_pages_are_in_step_with_version():

@@ -13,7 +13,7 @@ import pytest
 
 import images
 import lib
-from lib import INSECURE, WARNING
+from lib import HTTP_WARNING, INSECURE, WARNING
 
 
 @pytest.fixture
@@ -49,8 +49,9 @@ def test_run_by_reference(store, registry):
     r = store.run(ref, "--", "echo", "hello  world", "*")
     assert out(r) == "hello  world *\n"
     lines = r.stderr.splitlines()
-    assert lines[:2] == ["berth: fetching image from " + ref, WARNING]
-    assert len(lines) == 3 and lines[2].startswith("Downloading layer: ")
+    assert lines[:3] == ["berth: fetching image from " + ref, WARNING,
+                         HTTP_WARNING]
+    assert len(lines) == 4 and lines[3].startswith("Downloading layer: ")
     again = store.run(ref, "--", "echo", "2")
     assert out(again) == "2\n"
     assert "Downloading" not in again.stderr
@@ -202,7 +203,7 @@ def test_insecure_run_options_are_said(sh, option, field, usual):
 @pytest.mark.parametrize("script", [
     "mount -t tmpfs t /tmp", "unshare -U true", "mknod /tmp/n b 8 0",
     "chroot / true", "hostname evil", "echo 1 > /proc/sys/kernel/panic",
-    "echo b > /proc/sysrq-trigger", "date -s 2001-01-01",
+    "echo b > /proc/sysrq-trigger", "! date -s 2001-01-01 2>&1 | grep -q 'not permitted'",
     "ip link set lo down", "dmesg", "head -c 1 /proc/kcore | grep .",
     "cat /proc/keys | grep .", "echo 1 > /sys/kernel/mm/ksm/run",
     "kill -9 1 && sleep 1 && kill -0 1 && false"])
@@ -212,8 +213,9 @@ def test_not_permitted(sh, script):
 
 def test_setuid_root_file_is_not_root(store, variant):
     bb = open("/bin/busybox", "rb").read()
-    tar = images.Tar().file("suid", bb, 0o4755).bytes()
-    ref = variant("suid", tars=[tar], Cmd=["/suid", "id", "-u"])
+    tar = images.Tar().dir("suid").file("suid/busybox", bb,
+                                        0o4755).bytes()
+    ref = variant("suid", tars=[tar], Cmd=["/suid/busybox", "id", "-u"])
     assert out(store.run("--user=user", ref)) == "1000\n"
 
 
@@ -283,12 +285,10 @@ def test_pids_limit(sh):
 
 @needs("cpu")
 def test_cpu_limit(sh):
-    script = "time -p timeout 1.5 sh -c 'while :; do :; done'"
+    script = "time -p timeout 2 sh -c 'while :; do :; done'"
     r = sh(script, "--cpu=200m")
     user = float(r.stderr.split("user")[1].split()[0])
-    assert user < 0.8, r
-    r = sh(script)
-    assert float(r.stderr.split("user")[1].split()[0]) > 0.9, r
+    assert 0.1 < user < 0.8, r          # 2 s without the limit
 
 
 def test_limit_that_cannot_be_is_refused(sh):
@@ -326,7 +326,8 @@ def webserver(tmp_path):
 
 
 def test_net_host_and_none_reach(sh, webserver):
-    script = "wget -q -T 2 -O - http://127.0.0.1:%d/" % webserver
+    script = "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 127.0.0.1 %d | " \
+        "grep host" % webserver
     assert out(sh(script, "--net=host")) == "from the host\n"
     assert sh(script, "--net=none").returncode != 0
 
