@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
-/* berth image export: a place for berth-unpack to write, whole or not at all. */
+/* berth image export: what berth-unpack writes, whole or not at all. */
 #include <sys/stat.h>
 
 #include <dirent.h>

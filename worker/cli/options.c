@@ -95,7 +95,9 @@ choice(int *where, const char *const *words, const char *expected,
 	return (expected);
 }
 
-static const char *const	 policies[] = { "new", "update", "never", NULL };
+/* In the order of enum pull_policy; of "is it the host's"; of "is it JSON". */
+static const char *const	 policies[] = { "new", "update", "never",
+				    NULL };
 static const char *const	 nets[] = { "none", "host", NULL };
 static const char *const	 formats[] = { "table", "json", NULL };
 
