@@ -47,7 +47,7 @@ static const struct job {
 } jobs[] = {
 	{ MSG_UNPACK_IMAGE,	root_none,	0,		image_job },
 	{ MSG_UNPACK_LAYER,	root_layer,	CAPS_APPLY,	layer_job },
-	{ MSG_UNPACK_VERIFY,	verify_root,	CAPS_READ,	verify_job },
+	{ MSG_UNPACK_VERIFY,	root_none,	CAPS_READ,	verify_job },
 	{ MSG_UNPACK_EXPORT,	root_none,	CAPS_READ,	export_job },
 	{ MSG_UNPACK_EMPTY,	root_none,	CAPS_REMOVE,	empty_job },
 };

@@ -42,8 +42,6 @@ int		 export_job(struct chan *, struct msg *m);
 int		 layer_job(struct chan *, struct msg *m);
 /* verify.c */
 int		 verify_job(struct chan *, struct msg *m);
-/* Its sandbox's root: views of the layers, made while they can be mounted. */
-int		 verify_root(const struct msg *m);
 /* empty.c */
 int		 empty_job(struct chan *, struct msg *m);
 
