@@ -133,7 +133,9 @@ find_media(const json_t *root, enum media claim, enum media *media,
 	if (*media == MEDIA_OCI_INDEX || *media == MEDIA_DOCKER_LIST) {
 		if (!index)
 			return (why_refuse(why, "an index without manifests"));
-	} else if (!image)
+	} else if (index)
+		return (why_refuse(why, "an index, served as a manifest"));
+	else if (!image)
 		return (why_refuse(why, "not an image manifest (neither "
 		    "\"config\" and \"layers\" nor \"manifests\")"));
 	return (0);
