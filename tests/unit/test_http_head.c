@@ -14,7 +14,8 @@
 
 #include "../../worker/fetch/head.h"
 
-#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX32	"0123456789abcdef0123456789abcdef"
+#define HEX64	HEX32 HEX32
 
 static void
 test_range(void **state)

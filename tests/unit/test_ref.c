@@ -12,7 +12,8 @@
 
 #include "../../common/ref.h"
 
-#define HEX64	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define HEX32	"0123456789abcdef0123456789abcdef"
+#define HEX64	HEX32 HEX32
 #define DIGEST	"sha256:" HEX64
 #define A50	"aaaaaaaaaabbbbbbbbbbaaaaaaaaaabbbbbbbbbbaaaaaaaaaa"
 #define A250	A50 A50 A50 A50 A50

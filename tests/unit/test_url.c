@@ -164,8 +164,9 @@ test_resolve(void **state)
 static void
 test_origin(void **state)
 {
-	static const char	*const other[] = { "http://h.x/", "https://h.y/",
-		"https://h.x:444/", "https://a.h.x/", "https://h.x.y/" };
+	static const char	*const other[] = { "http://h.x/",
+		"https://h.y/", "https://h.x:444/", "https://a.h.x/",
+		"https://h.x.y/" };
 	struct url		 a, b;
 	size_t			 i;
 
