@@ -288,7 +288,7 @@ auth_get(struct fetch *f, const struct challenge *c, struct request *r)
 	if (a->busy)
 		return;
 	a->busy = 1;
-	if (c != &a->challenge)
+	if (c != NULL)
 		a->challenge = *c;
 	memset(&a->retry, 0, sizeof(a->retry));
 	auth_url(a, r);
@@ -312,7 +312,7 @@ auth_expired(const struct fetch *f)
 void
 auth_renew(struct fetch *f, struct request *r)
 {
-	auth_get(f, &f->auth->challenge, r);
+	auth_get(f, NULL, r);
 }
 
 void

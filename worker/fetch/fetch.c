@@ -53,9 +53,12 @@ void
 fetch_send(struct fetch *f, enum msg_type type, uint32_t id,
     const void *payload, int fd)
 {
-	/* without the broker there is nobody to work for, or to tell */
-	if (evchan_send(f->chan, type, id, payload, fd) == -1)
-		fatal("%s", msg_name(type));
+	if (evchan_send(f->chan, type, id, payload, fd) == 0)
+		return;
+	/* without the broker there is nobody to work for */
+	if (errno == EPIPE || errno == ECONNRESET)
+		_exit(0);
+	fatal("%s", msg_name(type));
 }
 
 void

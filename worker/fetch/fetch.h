@@ -197,8 +197,9 @@ struct fetch;
 struct request;
 
 /*
- * Gets a token by this challenge, then calls request_again() for r and for
- * whoever asks meanwhile.  Fails the job when there is none to be had.
+ * Gets a token by this challenge, or by the last with NULL, then calls
+ * request_again() for r and for whoever asks meanwhile.  Fails the job when
+ * there is none to be had.
  */
 void	 auth_get(struct fetch *, const struct challenge *, struct request *);
 /* The token to send, or NULL.  *serial changes with each new token. */
