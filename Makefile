@@ -51,8 +51,8 @@ UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
 UNPACK_MORE = $(addprefix broker/unpack/,agree.o apply.o applydir.o \
 	   applylink.o applymeta.o applyrm.o blob.o decode.o empty.o hash.o \
-	   layer.o ring.o skeleton.o skelwrite.o table.o tarpax.o tarwalk.o \
-	   model.o verify.o verifyattr.o verifyscan.o verifysparse.o)
+	   layer.o ring.o skeleton.o skelwrite.o table.o tarhead.o tarpax.o \
+	   tarwalk.o model.o verify.o verifyattr.o verifyscan.o verifysparse.o)
 UNPACK_MORE += $(addprefix broker/unpack/,aci.o acifield.o apprecord.o \
 	   check.o config.o digest.o document.o export.o exportaci.o \
 	   exportoci.o image.o index.o json.o jsonout.o manifest.o \

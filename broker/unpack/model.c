@@ -57,7 +57,7 @@ node_new(struct model *m, struct mnode *parent, const char *name)
 		return (NULL);
 	strcpy(n->name, name);
 	n->id = m->ids++;
-	n->disk = n->layer = n->touched = -1;
+	n->disk = n->layer = n->touched = n->watched = -1;
 	if ((n->parent = parent) == NULL)
 		return (n);
 	if (table_set(&m->names, key_of(parent, name), (uintptr_t)n) == -1) {
@@ -110,7 +110,7 @@ void
 model_begin(struct model *m, int layer)
 {
 	m->layer = layer;
-	m->made = NULL;
+	m->made = m->watch = NULL;
 	m->root_named = 0;
 }
 
@@ -137,24 +137,38 @@ unlink_node(struct mnode *n)
 	n->inode = NULL;
 }
 
+void
+model_watch(struct model *m, struct mnode *n)
+{
+	if (n->watched == m->layer)
+		return;
+	n->watched = m->layer;
+	n->nextwatch = m->watch;
+	m->watch = n;
+}
+
 static void
-remove_all(struct mnode *n)
+remove_all(struct model *m, struct mnode *n)
 {
 	struct mnode	*c;
 
 	for (c = n->children; c != NULL; c = c->next)
-		remove_all(c);
+		remove_all(m, c);
+	if (n->inode != NULL)
+		model_watch(m, n);
 	unlink_node(n);
 }
 
 void
-model_hide(struct mnode *n)
+model_hide(struct model *m, struct mnode *n)
 {
 	struct mnode	*c;
 
 	for (c = n->children; c != NULL; c = c->next) {
+		if (c->disk != -1)
+			model_watch(m, c);
 		c->disk = -1;
-		model_hide(c);
+		model_hide(m, c);
 	}
 }
 
@@ -266,7 +280,7 @@ hide_untouched(struct model *m, struct mnode *n)
 	struct mnode	*c;
 
 	if (n->touched != m->layer) {
-		remove_all(n);
+		remove_all(m, n);
 		return;
 	}
 	for (c = n->children; c != NULL; c = c->next)
@@ -325,7 +339,7 @@ make_link(struct model *m, const struct tar_entry *e)
 	touch(m, n);
 	if (n->inode == to->inode)
 		return (0);
-	remove_all(n);
+	remove_all(m, n);
 	set(m, n, to->inode);
 	return (0);
 }
@@ -344,7 +358,7 @@ make(struct model *m, struct tar_entry *e, struct minode **inode)
 		return (refuse(m, "out of memory"));
 	m->root_named |= n == m->root;
 	if (!(is_dir(n) && e->type == TAR_DIR))
-		remove_all(n);
+		remove_all(m, n);
 	if ((*inode = inode_new(m, e)) == NULL)
 		return (refuse(m, "out of memory"));
 	set(m, n, *inode);

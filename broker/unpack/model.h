@@ -33,7 +33,8 @@ struct mnode {				/* a name */
 	int		 touched;	/* the last layer with something here */
 	int		 disk;		/* topmost layer that shows it, or -1 */
 	uint64_t	 ino;		/* there */
-	struct mnode	*nextmade;
+	struct mnode	*nextmade, *nextwatch;
+	int		 watched;	/* the last layer that hid or removed it */
 	uint64_t	 id;
 	char		 name[];
 };
@@ -43,6 +44,7 @@ struct model {
 	struct table	 names;		/* parent and name -> mnode */
 	struct minode	*inodes;
 	struct mnode	*made;		/* names of the present layer */
+	struct mnode	*watch;		/* removed by it, or hidden on disk */
 	int		 layer;
 	int		 root_named;	/* by the present layer */
 	uint64_t	 ids;
@@ -65,6 +67,8 @@ struct mnode	*model_child(const struct model *, const struct mnode *,
 /* Malloced; NULL when out of memory. */
 char		*model_path(const struct mnode *);
 /* All that is beneath it no longer shows on disk. */
-void		 model_hide(struct mnode *);
+void		 model_hide(struct model *, struct mnode *);
+/* It is to be looked at when the layer has been scanned. */
+void		 model_watch(struct model *, struct mnode *);
 
 #endif

@@ -98,4 +98,26 @@ const char	*tar_pax_parse(struct tar_pax *, const char *, size_t,
 		    int global);
 void		 tar_pax_free(struct tar_pax *);
 
+/* tarhead.c: one header block, for tarwalk.c alone. */
+#define TAR_BLOCKSIZE	512
+#define TAR_OFF_TYPE	156
+
+struct tar_pending {			/* extended headers of one entry */
+	struct tar_pax	 pax;
+	char		*longname, *longlink;	/* GNU's */
+	int		 any, haspax;
+};
+
+int		 tar_zeros(const unsigned char *, size_t);
+/* A header in a form that is known?  NULL, or the rule broken. */
+const char	*tar_head_check(const unsigned char *);
+/* -1 when it is none. */
+int64_t		 tar_head_size(const unsigned char *);
+/*
+ * Fills a zeroed entry, with what is pending, which is used up.  *stored
+ * becomes the bytes of its body.  NULL, or the rule broken.
+ */
+const char	*tar_head_entry(const unsigned char *, struct tar_pending *,
+		    struct tar_entry *, uint64_t *stored);
+
 #endif

@@ -120,7 +120,7 @@ scan_file(struct verify *v, int dirfd, struct mnode *n, const struct stat *st)
 		r = check_copy(v, n, fd);
 	if (fd != -1)
 		close(fd);
-	model_hide(n);
+	model_hide(&v->model, n);
 	n->disk = v->model.layer;
 	n->ino = st->st_ino;
 	return (r);
@@ -140,11 +140,12 @@ scan_subdir(struct verify *v, int dirfd, struct mnode *n,
 	if (fd == -1)
 		return (differs(v, n, strerror(errno)));
 	if (fgetxattr(fd, XATTR_OPAQUE, &opaque, 1) == 1 && opaque == 'y')
-		model_hide(n);
+		model_hide(&v->model, n);
 	n->disk = v->model.layer;
-	r = verify_attributes(v, n, dirfd, n->name, fd, st);
+	/* its time last: a name that is missing is the better reason */
+	r = scan_dir(v, fd, n, depth);
 	if (r == 0)
-		r = scan_dir(v, fd, n, depth);
+		r = verify_attributes(v, n, dirfd, n->name, fd, st);
 	close(fd);
 	return (r);
 }
@@ -163,7 +164,7 @@ scan_name(struct verify *v, int fd, struct mnode *dir, const char *name,
 			return (0);	/* of what was never there */
 		if (n->inode != NULL)
 			return (differs(v, n, "is hidden by a whiteout"));
-		model_hide(n);
+		model_hide(&v->model, n);
 		n->disk = -1;
 		return (0);
 	}
@@ -177,15 +178,22 @@ scan_name(struct verify *v, int fd, struct mnode *dir, const char *name,
 static int
 scan_dir(struct verify *v, int fd, struct mnode *dir, int depth)
 {
-	struct names	 l;
-	size_t		 i;
-	int		 r = 0;
+	struct names		 l;
+	const struct mnode	*c;
+	size_t			 i;
+	int			 r = 0;
 
 	if (names_read(fd, &l) == -1)
 		return (differs(v, dir, strerror(errno)));
 	for (i = 0; i < l.n && r == 0; i++)
 		r = scan_name(v, fd, dir, l.v[i], depth);
 	names_free(&l);
+	for (c = dir->children; c != NULL && r == 0; c = c->next)
+		if (c->inode != NULL && c->layer == v->model.layer &&
+		    c->disk != v->model.layer)
+			r = differs(v, c, "is missing");
+		else if (c->inode == NULL && c->disk != -1)
+			r = differs(v, c, "is removed and still there");
 	return (r);
 }
 
@@ -208,25 +216,31 @@ scan_root(struct verify *v, int fd)
 		memset(&plain, 0, sizeof(plain));
 		copy.inode = &plain;
 	}
-	root->disk = v->model.layer;
 	return (verify_attributes(v, &copy, fd, ".", fd, &st));
 }
 
-/* What this layer's entries made and nothing has removed again. */
+/* Other names of this layer's files; what it removed, or seems to hide. */
 static int
-check_made(struct verify *v)
+check_rest(struct verify *v)
 {
 	const struct mnode	*n;
 	const struct minode	*i;
 
 	for (n = v->model.made; n != NULL; n = n->nextmade) {
-		if ((i = n->inode) == NULL)
+		i = n->inode;
+		if (i == NULL)
 			continue;
 		if (n->disk != v->model.layer)
 			return (differs(v, n, "is missing"));
 		if (i->e != NULL && i->e->type != TAR_DIR &&
 		    i->met != i->nlink)
 			return (differs(v, n, "has a name that no entry made"));
+	}
+	for (n = v->model.watch; n != NULL; n = n->nextwatch) {
+		if (n->inode == NULL && n->disk != -1)
+			return (differs(v, n, "is removed and still there"));
+		if (n->inode != NULL && n->disk == -1)
+			return (differs(v, n, "is hidden"));
 	}
 	return (0);
 }
@@ -239,11 +253,14 @@ verify_scan(struct verify *v, int layer)
 	fd = openat(v->fs[layer], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1)
 		return (differs(v, v->model.root, strerror(errno)));
-	r = scan_root(v, fd);
+	v->model.root->disk = layer;
+	r = scan_dir(v, fd, v->model.root, 0);
 	if (r == 0)
-		r = scan_dir(v, fd, v->model.root, 0);
+		r = check_rest(v);
+	if (r == 0)
+		r = scan_root(v, fd);
 	close(fd);
-	return (r == 0 ? check_made(v) : r);
+	return (r);
 }
 
 static int
@@ -253,12 +270,9 @@ view_node(struct verify *v, struct mnode *n)
 	struct mnode	*c;
 	int		 layer = n->disk == -1 ? n->layer : n->disk;
 
-	if (i == NULL && n->disk != -1)
-		return (verify_differs(v, layer, n, "is removed by a layer "
-		    "above and still there"));
-	if (i != NULL && n->disk == -1)
-		return (verify_differs(v, layer, n, "is hidden by a layer "
-		    "above"));
+	if ((i == NULL) != (n->disk == -1))
+		return (verify_differs(v, layer, n, i == NULL ?
+		    "is removed and still there" : "is hidden"));
 	/* i->disk is -2 - layer once the first name has been seen */
 	if (i != NULL && i->e != NULL && i->e->type != TAR_DIR &&
 	    i->disk > -2) {
