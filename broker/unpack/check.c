@@ -25,7 +25,8 @@ struct stored {
 };
 
 int
-check_load(int dir, const char *name, size_t max, struct blob *b, struct why *why)
+check_load(int dir, const char *name, size_t max, struct blob *b,
+    struct why *why)
 {
 	char		 digest[DIGEST_SIZE];
 	struct stat	 st;

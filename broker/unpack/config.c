@@ -78,9 +78,9 @@ read_rootfs(struct config *c, struct why *why)
 	for (i = 0; i < c->ndiffids; i++) {
 		s = json_string_value(json_array_get(ids, i));
 		if (!valid_digest(s))
-			return (why_refuse(why, "rootfs.diff_ids[%zu] is \"%s\", "
-			    "not \"sha256:\" and 64 lower case hex digits", i,
-			    why_show(show, s)));
+			return (why_refuse(why, "rootfs.diff_ids[%zu] is "
+			    "\"%s\", not \"sha256:\" and 64 lower case hex "
+			    "digits", i, why_show(show, s)));
 		memcpy(c->diffids[i], s, DIGEST_SIZE);
 	}
 	return (0);

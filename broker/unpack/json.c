@@ -58,8 +58,8 @@ scan(const char *s, size_t len, struct why *why)
 				break;
 			values++;
 			if (++depth > JSON_DEPTH_MAX)
-				return (why_refuse(why, "JSON nested deeper than "
-				    "%d", JSON_DEPTH_MAX));
+				return (why_refuse(why, "JSON nested deeper "
+				    "than %d", JSON_DEPTH_MAX));
 			break;
 		case '}':
 		case ']':
@@ -284,7 +284,8 @@ jdoc_digest(const json_t *object, const char *at, const char *key,
 	if (jdoc_string(object, at, key, &s, why) == -1)
 		return (-1);
 	if (s == NULL)
-		return (why_refuse(why, "%s is missing", place(where, at, key)));
+		return (why_refuse(why, "%s is missing",
+		    place(where, at, key)));
 	if (!valid_digest(s))
 		return (why_refuse(why, "%s is \"%s\", not \"sha256:\" and 64 "
 		    "lower case hex digits", place(where, at, key),

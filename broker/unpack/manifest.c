@@ -121,8 +121,9 @@ find_media(const json_t *root, enum media claim, enum media *media,
 	if (type != NULL) {
 		*media = media_of(type);
 		if (*media == MEDIA_UNKNOWN || *media == MEDIA_CONFIG)
-			return (why_refuse(why, "media type %s is not an image's "
-			    "manifest or index", why_show(show, type)));
+			return (why_refuse(why, "media type %s is not an "
+			    "image's manifest or index",
+			    why_show(show, type)));
 		if (claim != MEDIA_UNKNOWN && claim != *media)
 			return (why_refuse(why, "media type %s in the body "
 			    "differs from what it was served as",
@@ -160,8 +161,8 @@ read_config(const json_t *root, struct manifest *m, struct why *why)
 		return (why_refuse(why, "config.mediaType is missing"));
 	if (media_of(type) != MEDIA_CONFIG) {
 		if (strcmp(type, EMPTY_TYPE) == 0 && artifact != NULL)
-			return (why_refuse(why, "not a container image: artifact "
-			    "type %s", why_show(show, artifact)));
+			return (why_refuse(why, "not a container image: "
+			    "artifact type %s", why_show(show, artifact)));
 		return (why_refuse(why, "not a container image: config media "
 		    "type %s", why_show(show, type)));
 	}
@@ -231,8 +232,8 @@ read_layers(const json_t *root, struct manifest *m, struct why *why)
 		    why) == -1)
 			return (-1);
 		if ((total += layer->size) > IMAGE_MAX)
-			return (why_refuse(why, "layers of more than %llu bytes "
-			    "together", (unsigned long long)IMAGE_MAX));
+			return (why_refuse(why, "layers of more than %llu "
+			    "bytes together", (unsigned long long)IMAGE_MAX));
 	}
 	return (0);
 }

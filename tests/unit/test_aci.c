@@ -19,13 +19,16 @@ static const struct {
 } images[] = {
 	{ "good", "sha512-"
 	    "9a0f92cf2e49a413980381aa9d20b2bba84a74153701f23212934c5b7aa0d4b6"
-	    "ac9cb78f82c8150a20b3718a49e517d46f2d40bfa4beeaea6acebd5974d337fa" },
+	    "ac9cb78f82c8150a20b3718a49e517d4"
+	    "6f2d40bfa4beeaea6acebd5974d337fa" },
 	{ "good-minimal", "sha512-"
 	    "b9140d7743f978820dd3f249a09d2ae99e4af0832012f7d9421874d8d11f563a"
-	    "cb752f4c9fca453da75a3cb5186fdb0a96d947294d313da81dff38e6d8cc3926" },
+	    "cb752f4c9fca453da75a3cb5186fdb0a"
+	    "96d947294d313da81dff38e6d8cc3926" },
 	{ "good-odd", "sha512-"
 	    "b50c83aa84eb17ceaad8ffa65d3fc775d8591b0b180095a606b474261213248b"
-	    "18c9b86fae6383f88fd4f27a784213f3764c169ee244e5d0afed29bf039d03a5" },
+	    "18c9b86fae6383f88fd4f27a784213f3"
+	    "764c169ee244e5d0afed29bf039d03a5" },
 };
 
 /* The manifest of a sample; the caller frees it. */

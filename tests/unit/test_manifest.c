@@ -276,7 +276,9 @@ nesting(void **state)
 static void
 torn(void **state)
 {
-	static const char *const	 names[] = { "good-oci", "good-docker" };
+	static const char *const	 names[] = {
+		"good-oci", "good-docker"
+	};
 	struct document	 d;
 	struct why	 why;
 	struct blob	 b;
