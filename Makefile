@@ -189,6 +189,10 @@ test_apprecord_LIBS = $(IMAGE_LIBS)
 test_pathtree_OBJS = $(IMAGE_OBJS) broker/unpack/pathtree.o
 test_pathtree_LIBS = $(IMAGE_LIBS)
 
+test_user_OBJS = broker/init/user.o
+test_appconfig_OBJS = broker/init/appconfig.o common/record.o
+$(OUT)/obj/tests/unit/test_container_filter.o: | $(OUT)/gen/container.bpf.h
+
 define unit_rule
 $$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))
 	@mkdir -p $$(@D)

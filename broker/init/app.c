@@ -86,11 +86,11 @@ exec_failed(const char *path)
 	if (error == ENOTDIR || error == ENAMETOOLONG ||
 	    (error == ENOENT && stat(path, &st) == -1)) {
 		errno = error;
-		fail(STATUS_NOTFOUND, "exec", path, NULL);
+		failed(STATUS_NOTFOUND, "exec", path, NULL);
 		return;
 	}
 	errno = error;
-	fail(STATUS_NOEXEC, "exec", path, explain(path, error));
+	failed(STATUS_NOEXEC, "exec", path, explain(path, error));
 }
 
 /* Through PATH; of several refusals one that is not "missing" is told. */
@@ -119,7 +119,7 @@ exec_search(char *const *argv, char *const *envp, const char *dirs)
 		}
 		if (dirs[len] == '\0') {
 			if (error == 0) {
-				fail(STATUS_NOTFOUND, "exec", argv[0],
+				failed(STATUS_NOTFOUND, "exec", argv[0],
 				    "not found in PATH");
 				return;
 			}
@@ -139,7 +139,7 @@ exec_app(const struct appconfig *c)
 	const char	*dirs = appconfig_env(c, "PATH");
 
 	if (*argv[0] == '\0')
-		fail(STATUS_NOTFOUND, "exec", "\"\"", "the name is empty");
+		failed(STATUS_NOTFOUND, "exec", "\"\"", "the name is empty");
 	else if (strchr(argv[0], '/') == NULL)
 		exec_search(argv, envp, dirs == NULL ? "" : dirs);
 	else {
@@ -240,18 +240,18 @@ become(struct init *in)
 	    SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
 	    SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 	if (!full && bounding_drop(u->uid == 0 ? APP_CAPS : 0) == -1)
-		return (fail(STATUS_BERTH, NULL, "capabilities", NULL));
+		return (failed(STATUS_BERTH, NULL, "capabilities", NULL));
 	if (!full && u->uid != 0 &&
 	    prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == -1)
-		return (fail(STATUS_BERTH, NULL, "capabilities", NULL));
+		return (failed(STATUS_BERTH, NULL, "capabilities", NULL));
 	if (set_ids(u) == -1)
-		return (fail(STATUS_BERTH, "user", in->conf.user,
+		return (failed(STATUS_BERTH, "user", in->conf.user,
 		    errno == EINVAL ?
 		    "outside the container's range of ids" : NULL));
 	if (!full && set_caps(u->uid == 0 ? APP_CAPS : 0) == -1)
-		return (fail(STATUS_BERTH, NULL, "capabilities", NULL));
+		return (failed(STATUS_BERTH, NULL, "capabilities", NULL));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		return (fail(STATUS_BERTH, NULL, "no_new_privs", NULL));
+		return (failed(STATUS_BERTH, NULL, "no_new_privs", NULL));
 	return (0);
 }
 
@@ -267,10 +267,10 @@ enter_workdir(const char *path)
 
 	if ((fd = mnt_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0)) == -1 ||
 	    fchdir(fd) == -1)
-		return (fail(STATUS_BERTH, "working directory", path, NULL));
+		return (failed(STATUS_BERTH, "working directory", path, NULL));
 	close(fd);
 	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) == -1 || cwd[0] != '/')
-		return (fail(STATUS_BERTH, "working directory", path,
+		return (failed(STATUS_BERTH, "working directory", path,
 		    "is not beneath the root"));
 	return (0);
 }
@@ -283,19 +283,19 @@ child_setup(struct init *in)
 	reset_signals();
 	if (setsid() == -1 || ((in->start.flags & RUN_TTY) != 0 &&
 	    ioctl(in->stdio[0], TIOCSCTTY, 0) == -1))
-		return (fail(STATUS_BERTH, NULL, "session", NULL));
+		return (failed(STATUS_BERTH, NULL, "session", NULL));
 	if (place_fds(in) == -1)
-		return (fail(STATUS_BERTH, NULL, "descriptors", NULL));
+		return (failed(STATUS_BERTH, NULL, "descriptors", NULL));
 	umask(022);
 	if (setrlimit(RLIMIT_CORE, &none) == -1)
-		return (fail(STATUS_BERTH, NULL, "limits", NULL));
+		return (failed(STATUS_BERTH, NULL, "limits", NULL));
 	if (new_keyring(in) == -1)
-		return (fail(STATUS_BERTH, NULL, "session keyring", NULL));
+		return (failed(STATUS_BERTH, NULL, "session keyring", NULL));
 	if (become(in) == -1 || enter_workdir(in->conf.workdir) == -1)
 		return (-1);
 	if ((in->start.insecure & INSECURE_SECCOMP) == 0 &&
 	    sandbox_seccomp(container_filter, container_filter_len) == -1)
-		return (fail(STATUS_BERTH, NULL, "seccomp filter", NULL));
+		return (failed(STATUS_BERTH, NULL, "seccomp filter", NULL));
 	return (0);
 }
 
@@ -322,6 +322,6 @@ app_start(struct init *in)
 	in->app = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK |
 	    SIGCHLD, in);
 	if (in->app == -1)
-		return (fail(STATUS_BERTH, NULL, "fork", NULL));
+		return (failed(STATUS_BERTH, NULL, "fork", NULL));
 	return (init_failure.status == 0 ? 0 : -1);
 }

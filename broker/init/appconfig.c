@@ -145,8 +145,9 @@ env_unique(struct appconfig *c)
 		} else
 			c->env[table[slot] - 1] = c->env[i];
 	}
+	/* no stale entry behind the end, where defaults are added */
+	memset(c->env + n, 0, (c->env_size - n) * sizeof(*c->env));
 	c->nenv = n;
-	c->env[n] = NULL;
 	free(table);
 	return (APPCONFIG_OK);
 }

@@ -74,11 +74,11 @@ dev_nodes(struct init *in)
 	for (i = 0; i < NODES; i++) {
 		trees[i] = mnt_clone(AT_FDCWD, nodes[i].host);
 		if (trees[i] == -1 || fstat(trees[i], &st) == -1)
-			return (fail(STATUS_BERTH, "the host's",
+			return (failed(STATUS_BERTH, "the host's",
 			    nodes[i].host, NULL));
 		if (!S_ISCHR(st.st_mode) || st.st_rdev !=
 		    makedev(nodes[i].major, nodes[i].minor))
-			return (fail(STATUS_BERTH, "the host's",
+			return (failed(STATUS_BERTH, "the host's",
 			    nodes[i].host, "is not the device of this name"));
 	}
 	in->null = trees[0];
@@ -93,7 +93,7 @@ attach_nodes(int dev)
 	for (i = 0; i < NODES; i++)
 		if (mknodat(dev, nodes[i].name, S_IFREG | 0666, 0) == -1 ||
 		    mnt_move(trees[i], dev, nodes[i].name) == -1)
-			return (fail(STATUS_BERTH, NULL, nodes[i].host,
+			return (failed(STATUS_BERTH, NULL, nodes[i].host,
 			    NULL));
 	return (0);
 }
@@ -109,7 +109,7 @@ attach_mounts(int dev)
 		    mounts[i].options);
 		if (mnt == -1 || mkdirat(dev, mounts[i].name, 0755) == -1 ||
 		    mnt_move(mnt, dev, mounts[i].name) == -1)
-			return (fail(STATUS_BERTH, "mount of /dev's",
+			return (failed(STATUS_BERTH, "mount of /dev's",
 			    mounts[i].name, NULL));
 		close(mnt);
 	}
@@ -123,7 +123,7 @@ dev_attach(struct init *in)
 
 	for (i = 0; i < sizeof(links) / sizeof(links[0]); i++)
 		if (symlinkat(links[i].target, in->dev, links[i].name) == -1)
-			return (fail(STATUS_BERTH, "/dev's", links[i].name,
+			return (failed(STATUS_BERTH, "/dev's", links[i].name,
 			    NULL));
 	if (attach_nodes(in->dev) == -1)
 		return (-1);

@@ -58,22 +58,22 @@ load(struct init *in, const char *path, struct user_text *text)
 	    RESOLVE_NO_XDEV);
 	if (fd == -1)
 		return (errno == ENOENT || errno == ENOTDIR ? 0 :
-		    fail(STATUS_BERTH, NULL, path, NULL));
+		    failed(STATUS_BERTH, NULL, path, NULL));
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
 		close(fd);
-		return (fail(STATUS_BERTH, NULL, path,
+		return (failed(STATUS_BERTH, NULL, path,
 		    "is not a regular file"));
 	}
 	if (st.st_size > (off_t)PASSWD_MAX) {
 		close(fd);
-		return (fail(STATUS_BERTH, NULL, path,
+		return (failed(STATUS_BERTH, NULL, path,
 		    "is larger than 1 MiB"));
 	}
 	if ((buf = malloc((size_t)st.st_size + 1)) == NULL ||
 	    (n = read_all(fd, buf, (size_t)st.st_size)) == -1) {
 		free(buf);
 		close(fd);
-		return (fail(STATUS_BERTH, NULL, path, NULL));
+		return (failed(STATUS_BERTH, NULL, path, NULL));
 	}
 	close(fd);
 	text->data = buf;
@@ -95,10 +95,10 @@ etc_user(struct init *in)
 		if (error == USER_OK)
 			rv = 0;
 		else if (error >= USER_GROUP_SYNTAX && in->conf.group != NULL)
-			fail(STATUS_BERTH, "group", in->conf.group,
+			failed(STATUS_BERTH, "group", in->conf.group,
 			    user_strerror(error));
 		else
-			fail(STATUS_BERTH, "user", in->conf.user,
+			failed(STATUS_BERTH, "user", in->conf.user,
 			    user_strerror(error));
 	}
 	free((char *)(uintptr_t)passwd.data);
@@ -121,12 +121,12 @@ etc_volumes(struct init *in)
 		return (0);
 	readonly = (in->start.flags & RUN_READONLY) != 0;
 	if ((fds = calloc(in->conf.nvolumes, sizeof(*fds))) == NULL)
-		return (fail(STATUS_BERTH, NULL, "volumes", NULL));
+		return (failed(STATUS_BERTH, NULL, "volumes", NULL));
 	for (i = 0; rv == 0 && i < in->conf.nvolumes; i++) {
 		fds[n] = mnt_mkdir(in->root, in->conf.volumes[i],
 		    RESOLVE_NO_XDEV);
 		if (fds[n] == -1)
-			rv = fail(STATUS_BERTH, "volume",
+			rv = failed(STATUS_BERTH, "volume",
 			    in->conf.volumes[i], NULL);
 		else if (readonly)
 			n++;
@@ -137,7 +137,7 @@ etc_volumes(struct init *in)
 		copy = rv == 0 ? mnt_clone(fds[i], "") : -1;
 		if (rv == 0 && (copy == -1 ||
 		    mnt_move(copy, fds[i], "") == -1))
-			rv = fail(STATUS_BERTH, "volume",
+			rv = failed(STATUS_BERTH, "volume",
 			    in->conf.volumes[i], NULL);
 		if (copy != -1)
 			close(copy);
@@ -183,7 +183,7 @@ cover(struct init *in, const char *path, const char *text, size_t len)
 	    (copy = mnt_clone(in->base, name)) != -1)
 		rv = mnt_move(copy, at, "");
 	if (rv == -1)
-		fail(STATUS_BERTH, NULL, path, NULL);
+		failed(STATUS_BERTH, NULL, path, NULL);
 	if (fd != -1)
 		close(fd);
 	if (copy != -1)
@@ -232,7 +232,7 @@ etc_attach(struct init *in)
 	int	 nethost = (in->start.flags & RUN_NETHOST) != 0, rv = -1;
 
 	if ((buf = malloc(COPY_MAX)) == NULL)
-		return (fail(STATUS_BERTH, NULL, "/etc/hosts", NULL));
+		return (failed(STATUS_BERTH, NULL, "/etc/hosts", NULL));
 	len = nethost ? host_hosts(buf, COPY_MAX) : 0;
 	if (len == 0)
 		len = own_hosts(in, buf);
@@ -245,7 +245,7 @@ etc_attach(struct init *in)
 		goto out;
 	/* no network, no server to ask */
 	if (nethost && (n = read_all(INIT_FD_RESOLV, buf, COPY_MAX)) == -1) {
-		fail(STATUS_BERTH, NULL, "the host's resolv.conf", NULL);
+		failed(STATUS_BERTH, NULL, "the host's resolv.conf", NULL);
 		goto out;
 	}
 	rv = cover(in, "/etc/resolv.conf", buf, (size_t)n);

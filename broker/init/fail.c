@@ -21,7 +21,7 @@ add(const char *s)
 }
 
 int
-fail(uint32_t status, const char *kind, const char *name, const char *reason)
+failed(uint32_t status, const char *kind, const char *name, const char *reason)
 {
 	char	 coded[512], first[2] = { 0, 0 };
 	int	 quoted;

@@ -70,16 +70,16 @@ load_record(int fd, const char *what, void **data, size_t *len)
 	ssize_t		 n;
 
 	if (fstat(fd, &st) == -1)
-		return (fail(STATUS_BERTH, NULL, what, NULL));
+		return (failed(STATUS_BERTH, NULL, what, NULL));
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)RECORD_MAX)
-		return (fail(STATUS_BERTH, NULL, what,
+		return (failed(STATUS_BERTH, NULL, what,
 		    "not a file of at most 4 MiB"));
 	*len = (size_t)st.st_size;
 	if ((*data = malloc(*len + 1)) == NULL ||
 	    (n = pread(fd, *data, *len, 0)) == -1)
-		return (fail(STATUS_BERTH, NULL, what, NULL));
+		return (failed(STATUS_BERTH, NULL, what, NULL));
 	if ((size_t)n != *len)
-		return (fail(STATUS_BERTH, NULL, what, "cut short"));
+		return (failed(STATUS_BERTH, NULL, what, "cut short"));
 	return (0);
 }
 
@@ -96,8 +96,10 @@ load_config(void)
 	error = appconfig_merge(&in.conf, app, applen, run, runlen);
 	if (error == APPCONFIG_OK)
 		return (0);
-	return (fail(STATUS_BERTH, "app", *in.conf.bad == '\0' ? NULL :
-	    in.conf.bad, appconfig_strerror(error)));
+	return (failed(STATUS_BERTH, error == APPCONFIG_STOPSIGNAL ?
+	    "stop signal" : error == APPCONFIG_VOLUME ? "volume" : "app",
+	    *in.conf.bad == '\0' ? NULL : in.conf.bad,
+	    appconfig_strerror(error)));
 }
 
 /* "NAME=value" on the heap, for ever. */
@@ -148,6 +150,7 @@ settle(int signals)
 {
 	if (dup3(signals, RUN_FD_SIGNALS, O_CLOEXEC) == -1 ||
 	    syscall(SYS_close_range, INIT_FD_STATUS + 1, ~0U, 0) == -1 ||
+	    close(INIT_FD_RUN) == -1 ||
 	    sandbox_drop(1ULL << CAP_KILL) == -1)
 		fatal("what the app's start held");
 }
@@ -295,7 +298,7 @@ main(void)
 	if ((in.start.flags & RUN_FOREGROUND) == 0)
 		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if ((signals = watch_children()) == -1) {
-		fail(STATUS_BERTH, NULL, "signals", NULL);
+		failed(STATUS_BERTH, NULL, "signals", NULL);
 		give_up();
 	}
 	if (load_config() == -1 || rootfs_build(&in) == -1)

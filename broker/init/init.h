@@ -121,7 +121,7 @@ extern struct msg_failure	 init_failure;
  * KIND is "user" or "group".  kind and name may be NULL; a NULL reason is
  * errno's.  The first failure stays.  Returns -1.
  */
-int	 fail(uint32_t status, const char *kind, const char *name,
+int	 failed(uint32_t status, const char *kind, const char *name,
 	    const char *reason);
 
 /* mnt.c: mounts by descriptor.  All return -1 with errno. */

@@ -74,11 +74,11 @@ mask(struct init *in, int mnt, const char *path)
 
 	if (covers[dir] == -1 && (covers[dir] = mnt_clone(dir ? in->empty :
 	    in->null, "")) == -1)
-		return (fail(STATUS_BERTH, "mask of", path, NULL));
+		return (failed(STATUS_BERTH, "mask of", path, NULL));
 	if (mnt_move(covers[dir], mnt, path) == 0)
 		covers[dir] = -1;
 	else if (errno != ENOENT)
-		return (fail(STATUS_BERTH, "mask of", path, NULL));
+		return (failed(STATUS_BERTH, "mask of", path, NULL));
 	return (0);
 }
 
@@ -91,7 +91,7 @@ readonly(int mnt, const char *path)
 		return (0);
 	if (copy == -1 || mnt_attr(copy, MOUNT_ATTR_RDONLY) == -1 ||
 	    mnt_move(copy, mnt, path) == -1)
-		return (fail(STATUS_BERTH, "read-only", path, NULL));
+		return (failed(STATUS_BERTH, "read-only", path, NULL));
 	return (0);
 }
 
@@ -108,7 +108,7 @@ mask_cpus(struct init *in)
 		return (0);
 	fd = openat(in->sys, CPUS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd == -1 || (dir = fdopendir(fd)) == NULL)
-		return (fail(STATUS_BERTH, NULL, "/sys/" CPUS, NULL));
+		return (failed(STATUS_BERTH, NULL, "/sys/" CPUS, NULL));
 	while (rv == 0 && (de = readdir(dir)) != NULL) {
 		if (strncmp(de->d_name, "cpu", 3) != 0 ||
 		    de->d_name[3] < '0' || de->d_name[3] > '9' ||

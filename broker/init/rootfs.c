@@ -52,9 +52,9 @@ static int
 make_mounts(struct init *in)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
-		return (fail(STATUS_BERTH, NULL, "mounts", NULL));
+		return (failed(STATUS_BERTH, NULL, "mounts", NULL));
 	if ((in->proc = mnt_new("proc", NOTHING, NULL)) == -1)
-		return (fail(STATUS_BERTH, NULL, "mount of /proc", NULL));
+		return (failed(STATUS_BERTH, NULL, "mount of /proc", NULL));
 	/* the host's network would show its devices there */
 	if ((in->start.flags & RUN_NETHOST) != 0)
 		in->sys = mnt_new("tmpfs", NOTHING | MOUNT_ATTR_RDONLY,
@@ -62,7 +62,7 @@ make_mounts(struct init *in)
 	else
 		in->sys = mnt_new("sysfs", NOTHING | MOUNT_ATTR_RDONLY, NULL);
 	if (in->sys == -1)
-		return (fail(STATUS_BERTH, NULL, "mount of /sys", NULL));
+		return (failed(STATUS_BERTH, NULL, "mount of /sys", NULL));
 	return (dev_nodes(in));
 }
 
@@ -77,10 +77,10 @@ make_overlay(struct init *in)
 	in->root = sandbox_overlay(INIT_FD_UPPER, INIT_FD_WORK, lowers,
 	    in->start.nlayers);
 	if (in->root == -1)
-		return (fail(STATUS_BERTH, NULL, "overlay of the layers",
+		return (failed(STATUS_BERTH, NULL, "overlay of the layers",
 		    NULL));
 	if (mnt_move(in->root, AT_FDCWD, "/") == -1)
-		return (fail(STATUS_BERTH, NULL, "root directory", NULL));
+		return (failed(STATUS_BERTH, NULL, "root directory", NULL));
 	return (0);
 }
 
@@ -96,10 +96,10 @@ target(struct init *in, const char *name)
 	fd = mnt_mkdir(in->root, name + 1, RESOLVE_NO_SYMLINKS |
 	    RESOLVE_NO_XDEV);
 	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP))
-		return (fail(STATUS_BERTH, NULL, name,
+		return (failed(STATUS_BERTH, NULL, name,
 		    "must be a directory"));
 	if (fd == -1)
-		return (fail(STATUS_BERTH, NULL, name, NULL));
+		return (failed(STATUS_BERTH, NULL, name, NULL));
 	return (fd);
 }
 
@@ -111,7 +111,7 @@ attach(struct init *in, int mnt, const char *name)
 	if ((fd = target(in, name)) == -1)
 		return (-1);
 	if ((rv = mnt_move(mnt, fd, "")) == -1)
-		fail(STATUS_BERTH, NULL, name, NULL);
+		failed(STATUS_BERTH, NULL, name, NULL);
 	close(fd);
 	return (rv);
 }
@@ -138,7 +138,7 @@ attach_base(struct init *in)
 	    (in->dev = mnt_clone(in->base, "dev")) != -1)
 		rv = mnt_move(in->dev, fd, "");
 	if (rv == -1)
-		fail(STATUS_BERTH, NULL, "/dev", NULL);
+		failed(STATUS_BERTH, NULL, "/dev", NULL);
 	close(fd);
 	return (rv);
 }
@@ -151,12 +151,12 @@ net_up(void)
 	int		 fd, rv;
 
 	if ((fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
-		return (fail(STATUS_BERTH, NULL, "loopback", NULL));
+		return (failed(STATUS_BERTH, NULL, "loopback", NULL));
 	memset(&ifr, 0, sizeof(ifr));
 	memcpy(ifr.ifr_name, "lo", 3);
 	ifr.ifr_flags = IFF_UP | IFF_RUNNING;
 	if ((rv = ioctl(fd, SIOCSIFFLAGS, &ifr)) == -1)
-		fail(STATUS_BERTH, NULL, "loopback", NULL);
+		failed(STATUS_BERTH, NULL, "loopback", NULL);
 	close(fd);
 	return (rv);
 }
@@ -170,7 +170,7 @@ make_workdir(struct init *in)
 	if (strcmp(in->conf.workdir, "/") == 0)
 		return (0);
 	if ((fd = mnt_mkdir(in->root, in->conf.workdir, 0)) == -1)
-		return (fail(STATUS_BERTH, "working directory",
+		return (failed(STATUS_BERTH, "working directory",
 		    in->conf.workdir, NULL));
 	close(fd);
 	return (0);
@@ -180,10 +180,10 @@ int
 rootfs_build(struct init *in)
 {
 	if (in->start.cgroup_ns && unshare(CLONE_NEWCGROUP) == -1)
-		return (fail(STATUS_BERTH, NULL, "cgroup namespace", NULL));
+		return (failed(STATUS_BERTH, NULL, "cgroup namespace", NULL));
 	if (*in->start.hostname != '\0' && sethostname(in->start.hostname,
 	    strlen(in->start.hostname)) == -1)
-		return (fail(STATUS_BERTH, "hostname", in->start.hostname,
+		return (failed(STATUS_BERTH, "hostname", in->start.hostname,
 		    NULL));
 	if (make_mounts(in) == -1 || make_overlay(in) == -1)
 		return (-1);
@@ -203,7 +203,7 @@ rootfs_build(struct init *in)
 		return (-1);
 	if ((in->start.flags & RUN_READONLY) != 0 &&
 	    mnt_attr(in->root, MOUNT_ATTR_RDONLY) == -1)
-		return (fail(STATUS_BERTH, NULL, "read-only root", NULL));
+		return (failed(STATUS_BERTH, NULL, "read-only root", NULL));
 	return (0);
 }
 
@@ -217,13 +217,13 @@ verify(void)
 	/* a mount stacked upon the root would be found by ".." */
 	if (stat("/", &st) == -1 || stat("/..", &above) == -1 ||
 	    st.st_dev != above.st_dev || st.st_ino != above.st_ino)
-		return (fail(STATUS_BERTH, NULL, "/..",
+		return (failed(STATUS_BERTH, NULL, "/..",
 		    "leads out of the container"));
 	if (statfs("/proc", &fs) == -1 || fs.f_type != PROC_SUPER_MAGIC)
-		return (fail(STATUS_BERTH, NULL, "/proc", "is not procfs"));
+		return (failed(STATUS_BERTH, NULL, "/proc", "is not procfs"));
 	if (stat("/dev/null", &st) == -1 || !S_ISCHR(st.st_mode) ||
 	    st.st_rdev != makedev(1, 3))
-		return (fail(STATUS_BERTH, NULL, "/dev/null",
+		return (failed(STATUS_BERTH, NULL, "/dev/null",
 		    "is not the null device"));
 	return (0);
 }
@@ -234,7 +234,7 @@ rootfs_enter(struct init *in)
 	if (fchdir(in->root) == -1 ||
 	    syscall(SYS_pivot_root, ".", ".") == -1 ||
 	    umount2(".", MNT_DETACH) == -1 || chdir("/") == -1)
-		return (fail(STATUS_BERTH, NULL, "pivot to the new root",
+		return (failed(STATUS_BERTH, NULL, "pivot to the new root",
 		    NULL));
 	return (verify());
 }

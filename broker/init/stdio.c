@@ -25,7 +25,7 @@ send_up(struct init *in, enum stdio_which which, int fd)
 	m.which = which;
 	rv = chan_send(&in->chan, MSG_INIT_STDIO, 0, &m, fd);
 	close(fd);
-	return (rv == -1 ? fail(STATUS_BERTH, NULL, "standard streams",
+	return (rv == -1 ? failed(STATUS_BERTH, NULL, "standard streams",
 	    NULL) : 0);
 }
 
@@ -37,7 +37,7 @@ own(struct init *in, int fd, gid_t gid)
 		return (0);
 	if (fchown(fd, in->user.uid, gid) == 0)
 		return (0);
-	return (fail(STATUS_BERTH, "user", in->conf.user, errno == EINVAL ?
+	return (failed(STATUS_BERTH, "user", in->conf.user, errno == EINVAL ?
 	    "outside the container's range of ids" : NULL));
 }
 
@@ -47,7 +47,7 @@ open_pipe(struct init *in, enum stdio_which which)
 	int	 fds[2], lower = which == STDIO_IN ? 0 : 1;
 
 	if (pipe2(fds, O_CLOEXEC) == -1)
-		return (fail(STATUS_BERTH, NULL, "standard streams", NULL));
+		return (failed(STATUS_BERTH, NULL, "standard streams", NULL));
 	in->stdio[which] = fds[lower];
 	if (own(in, fds[lower], in->user.gid) == -1)
 		return (-1);
@@ -64,12 +64,12 @@ open_tty(struct init *in)
 	if (master == -1 || ioctl(master, TIOCSPTLCK, &unlock) == -1 ||
 	    (slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY |
 	    O_CLOEXEC)) == -1)
-		return (fail(STATUS_BERTH, NULL, "terminal", NULL));
+		return (failed(STATUS_BERTH, NULL, "terminal", NULL));
 	memset(&ws, 0, sizeof(ws));
 	ws.ws_row = in->start.rows;
 	ws.ws_col = in->start.cols;
 	if (ws.ws_row != 0 && ioctl(master, TIOCSWINSZ, &ws) == -1)
-		return (fail(STATUS_BERTH, NULL, "terminal", NULL));
+		return (failed(STATUS_BERTH, NULL, "terminal", NULL));
 	/* its group stays that of the mount, tty */
 	if (own(in, slave, (gid_t)-1) == -1)
 		return (-1);
@@ -87,7 +87,7 @@ stdio_open(struct init *in)
 			return (-1);
 	} else if ((in->stdio[0] = openat(in->dev, "null", O_RDONLY |
 	    O_CLOEXEC)) == -1)
-		return (fail(STATUS_BERTH, NULL, "/dev/null", NULL));
+		return (failed(STATUS_BERTH, NULL, "/dev/null", NULL));
 	if (open_pipe(in, STDIO_OUT) == -1)
 		return (-1);
 	return (open_pipe(in, STDIO_ERR));
