@@ -29,7 +29,7 @@
 #define IN_SIZE		(HTTP_HEAD_MAX + HTTP_BODY_MAX + 4096)
 #define OUT_SIZE	16384
 #define ACCEPT_TURN	64	/* connections taken before the loop goes on */
-#define LINGER_MAX	65536	/* bytes thrown away behind a last reply */
+#define LINGER_MAX	65536	/* bytes thrown away behind the last reply */
 #define TICK_MS		100	/* deadlines are kept this exactly */
 
 enum conn_state { CONN_IDLE, CONN_BUSY, CONN_WAITING };
@@ -299,16 +299,16 @@ conn_peek(struct conn *c)
 		event_del(&c->rd);	/* it speaks when it is its turn */
 }
 
+/* Until the client closes; one that goes on talking is left to itself. */
 static void
 conn_discard(struct conn *c)
 {
 	ssize_t	 n = recv(c->fd, in_buf, sizeof(in_buf), 0);
 
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0 && (c->linger += (size_t)n) < LINGER_MAX)
-		return;
-	conn_free(c);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+		conn_free(c);
+	else if (n > 0 && (c->linger += (size_t)n) >= LINGER_MAX)
+		event_del(&c->rd);
 }
 
 static void
@@ -390,7 +390,6 @@ conn_new(int fd)
 	nconns++;
 	c->state = CONN_WAITING;	/* in no list yet */
 	conn_set(c, CONN_IDLE);
-	/* Most clients send their request with the handshake's end. */
 	conn_read(fd, EV_READ, c);
 }
 
