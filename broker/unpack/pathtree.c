@@ -126,13 +126,20 @@ node_find(struct pathnode *parent, const char *name, size_t len)
 	return (RB_FIND(children, &parent->children, &key));
 }
 
+/* A look-up on its way. */
+struct walk {
+	int		 make;		/* directories that are missing */
+	unsigned int	 links;		/* followed so far */
+	enum path_error	 error;		/* PATHTREE_OK: there is no such */
+};
+
 /*
- * The directory that path (len bytes) leads to from n, made where it is
- * missing, or NULL with *error.
+ * The directory that path (len bytes) leads to from n, or NULL with
+ * w->error.
  */
 static struct pathnode *
 node_walk(struct pathtree *t, struct pathnode *n, const char *path,
-    size_t len, unsigned int *links, enum path_error *error)
+    size_t len, struct walk *w)
 {
 	struct pathnode	*child;
 	const char	*end = path + len;
@@ -152,26 +159,25 @@ node_walk(struct pathtree *t, struct pathnode *n, const char *path,
 			n = n->parent != NULL ? n->parent : n;
 			continue;
 		}
-		*error = PATHTREE_DEEP;
+		w->error = PATHTREE_DEEP;
 		if (n->depth == DEPTH_MAX)
 			return (NULL);
 		child = node_find(n, path, part);
-		*error = PATHTREE_MEMORY;
-		if (child == NULL &&
-		    (child = node_new(t, n, path, part)) == NULL)
+		w->error = w->make ? PATHTREE_MEMORY : PATHTREE_OK;
+		if (child == NULL && (!w->make ||
+		    (child = node_new(t, n, path, part)) == NULL))
 			return (NULL);
 		if (child->type == TAR_SYMLINK) {
-			*error = PATHTREE_DEEP;
-			if (++*links > LINKS_MAX)
+			w->error = PATHTREE_DEEP;
+			if (++w->links > LINKS_MAX)
 				return (NULL);
 			n = node_walk(t, *child->target == '/' ? t->root : n,
-			    child->target, strlen(child->target), links,
-			    error);
+			    child->target, strlen(child->target), w);
 			if (n == NULL)
 				return (NULL);
 			continue;
 		}
-		*error = PATHTREE_FILE;
+		w->error = w->make ? PATHTREE_FILE : PATHTREE_OK;
 		if (child->type != TAR_DIR)
 			return (NULL);
 		n = child;
@@ -179,27 +185,32 @@ node_walk(struct pathtree *t, struct pathnode *n, const char *path,
 	return (n);
 }
 
-/* The parent of a path and its last name. */
+/* The parent of a path and its last name; NULL as node_walk(). */
 static struct pathnode *
-walk_parent(struct pathtree *t, const char *path, const char **base,
+walk_parent(struct pathtree *t, const char *path, const char **base, int make,
     enum path_error *error)
 {
 	const char	*slash = strrchr(path, '/');
-	unsigned int	 links = 0;
+	struct pathnode	*n;
+	struct walk	 w = { make, 0, PATHTREE_OK };
 
 	*base = slash != NULL ? slash + 1 : path;
-	return (node_walk(t, t->root, path, slash != NULL ?
-	    (size_t)(slash - path) : 0, &links, error));
+	n = node_walk(t, t->root, path, slash != NULL ?
+	    (size_t)(slash - path) : 0, &w);
+	*error = w.error;
+	return (n);
 }
 
-/* 1 when the name was a whiteout's, done or without meaning. */
-static int
-whiteout(struct pathtree *t, struct pathnode *parent, const char *base)
+/* Hides what lower layers have; where there is nothing, nothing is made. */
+static enum path_error
+whiteout(struct pathtree *t, const char *path)
 {
-	struct pathnode	*n, *next;
+	struct pathnode	*parent, *n, *next;
+	const char	*base;
+	enum path_error	 error;
 
-	if (strncmp(base, ".wh.", 4) != 0)
-		return (0);
+	if ((parent = walk_parent(t, path, &base, 0, &error)) == NULL)
+		return (error);
 	if (strcmp(base, ".wh..wh..opq") == 0) {
 		for (n = RB_MIN(children, &parent->children); n != NULL;
 		    n = next) {
@@ -211,7 +222,7 @@ whiteout(struct pathtree *t, struct pathnode *parent, const char *base)
 		if (n != NULL)
 			node_prune(t, n);
 	}
-	return (1);
+	return (PATHTREE_OK);
 }
 
 /* What the applier leaves out: device nodes, and aufs's own directories. */
@@ -234,9 +245,11 @@ set_link(struct pathtree *t, struct pathnode *n, const char *link)
 	const char	*base;
 	enum path_error	 error;
 
-	if ((parent = walk_parent(t, link, &base, &error)) == NULL)
+	parent = walk_parent(t, link, &base, 0, &error);
+	if (parent == NULL && error != PATHTREE_OK)
 		return (error);
-	target = node_find(parent, base, strlen(base));
+	target = parent == NULL ? NULL : node_find(parent, base,
+	    strlen(base));
 	if (target == NULL || target == n)
 		n->target = strdup(link);
 	else {
@@ -304,10 +317,11 @@ pathtree_apply(struct pathtree *t, const struct tar_entry *e)
 		t->made[entry] = t->root;
 		return (PATHTREE_OK);
 	}
-	if ((parent = walk_parent(t, e->path, &base, &error)) == NULL)
+	base = strrchr(e->path, '/');
+	if (strncmp(base != NULL ? base + 1 : e->path, ".wh.", 4) == 0)
+		return (whiteout(t, e->path));
+	if ((parent = walk_parent(t, e->path, &base, 1, &error)) == NULL)
 		return (error);
-	if (whiteout(t, parent, base))
-		return (PATHTREE_OK);
 	return (place(t, parent, base, e, entry));
 }
 

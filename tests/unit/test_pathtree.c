@@ -80,6 +80,7 @@ whiteouts(void **state)
 	FILE_("a/.wh.y");
 	FILE_(".wh.b");
 	FILE_("a/.wh.none");
+	FILE_("none/.wh.none");
 	paths(t, " a a/x");
 	assert_true(pathtree_hides(t));
 	assert_non_null(pathtree_made(t, 0));
