@@ -360,7 +360,6 @@ static void
 test_envfile(void **state)
 {
 	struct strings	 list;
-	size_t		 i;
 
 	(void)state;
 	/* the reasons go where nobody looks */
@@ -372,16 +371,14 @@ test_envfile(void **state)
 	assert_string_equal(list.v[1], "B= x ");
 	assert_string_equal(list.v[2], "C=");
 	assert_string_equal(list.v[3], "D=\"q\"=#;");
-	for (i = 0; i < list.n; i++)
-		free((char *)(uintptr_t)list.v[i]);
-	strings_free(&list);
+	strings_free_copies(&list);
 	assert_int_equal(ENVFILE(""), 0);
 	assert_int_equal(ENVFILE("A\n"), -1);
 	assert_int_equal(ENVFILE("=x\n"), -1);
 	assert_int_equal(ENVFILE("A=1\nA=2\n"), -1);
-	strings_free(&list);
+	strings_free_copies(&list);
 	assert_int_equal(ENVFILE("A=1\0B=2\n"), -1);
-	strings_free(&list);
+	strings_free_copies(&list);
 	assert_int_equal(envfile_read("/no/such/file", &list), -1);
 	assert_int_equal(envfile_read("/", &list), -1);
 }

@@ -112,7 +112,10 @@ int	 fetch_image(struct session *, const char *typed, const char *name,
 	    enum pull_policy);
 
 /* envfile.c */
-/* Reads a file of NAME=VALUE lines.  0, or -1 after having said why. */
+/*
+ * Reads a file of NAME=VALUE lines into an empty list of copies, to be freed
+ * by the caller on failure too.  0, or -1 after having said why.
+ */
 int	 envfile_read(const char *path, struct strings *);
 
 /* progress.c */

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,17 +175,22 @@ broker_path(char path[PATH_MAX])
 	return (0);
 }
 
-/*
- * The child's way to exec, on its parent's stack: nothing here may return
- * or write but to *error.
- */
-static void __attribute__((noreturn))
-broker_exec(const char *path, char *const *argv, int chan,
-    volatile int *error)
+/* What the child needs to know, and why it failed. */
+struct broker_start {
+	const char	*path;
+	char *const	*argv;
+	int		 chan;
+	volatile int	 error;
+};
+
+/* The child's way to exec, in our memory but on a stack of its own. */
+static int
+broker_exec(void *arg)
 {
 	static char *const	 envp[] = { NULL };
 	/* the kernel's struct sigaction: zeros are SIG_DFL */
 	static const uint64_t	 dfl[4];
+	struct broker_start	*start = arg;
 	sigset_t		 none;
 	int			 null, signo;
 
@@ -199,10 +205,10 @@ broker_exec(const char *path, char *const *argv, int chan,
 	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) != -1 &&
 	    dup2(null, STDIN_FILENO) != -1 &&
 	    dup2(null, STDOUT_FILENO) != -1 &&
-	    dup2(chan, BROKER_FD) != -1 &&
+	    dup2(start->chan, BROKER_FD) != -1 &&
 	    close_range(BROKER_FD + 1, ~0U, 0) != -1)
-		execve(path, argv, envp);
-	*error = errno;
+		execve(start->path, start->argv, envp);
+	start->error = errno;
 	_exit(127);
 }
 
@@ -215,10 +221,12 @@ static int
 broker_spawn(const char *path, const char *store, int debug, int chan,
     pid_t *pid)
 {
-	char		*argv[6];
-	sigset_t	 all, old;
-	volatile int	 error = 0;
-	int		 n = 0;
+	static char		 stack[32 * 1024]
+				    __attribute__((aligned(16)));
+	char			*argv[6];
+	struct broker_start	 start = { path, argv, chan, 0 };
+	sigset_t		 all, old;
+	int			 n = 0;
 
 	argv[n++] = (char *)(uintptr_t)"berthd";
 	argv[n++] = (char *)(uintptr_t)"-p";
@@ -231,12 +239,13 @@ broker_spawn(const char *path, const char *store, int debug, int chan,
 	/* no handler of ours may run in the child, whose memory is ours */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
-	if ((*pid = vfork()) == 0)
-		broker_exec(path, argv, chan, &error);
+	/* as vfork(2): no page tables to copy, and we wait for the exec */
+	*pid = clone(broker_exec, stack + sizeof(stack),
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
 	if (*pid == -1)
-		error = errno;
+		start.error = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	return (error);
+	return (start.error);
 }
 
 static int

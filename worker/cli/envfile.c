@@ -14,7 +14,6 @@ static const char *
 envfile_line(const char *line, size_t len, struct strings *list)
 {
 	const char	*why;
-	char		*copy;
 
 	if (memchr(line, '\0', len) != NULL)
 		return ("holds a NUL byte");
@@ -23,10 +22,7 @@ envfile_line(const char *line, size_t len, struct strings *list)
 		return (NULL);
 	if ((why = value_env(line, list)) != NULL)
 		return (why);
-	/* kept as long as the command runs */
-	if ((copy = strdup(line)) == NULL || strings_add(list, copy) == -1)
-		return (strerror(ENOMEM));
-	return (NULL);
+	return (strings_add_copy(list, line) == -1 ? strerror(errno) : NULL);
 }
 
 int

@@ -238,6 +238,27 @@ strings_add(struct strings *list, const char *s)
 	return (0);
 }
 
+int
+strings_add_copy(struct strings *list, const char *s)
+{
+	char	*copy;
+
+	if ((copy = strdup(s)) != NULL && strings_add(list, copy) == 0)
+		return (0);
+	free(copy);
+	return (-1);
+}
+
+void
+strings_free_copies(struct strings *list)
+{
+	size_t	 i;
+
+	for (i = 0; i < list->n; i++)
+		free((char *)(uintptr_t)list->v[i]);
+	strings_free(list);
+}
+
 void
 strings_free(struct strings *list)
 {

@@ -27,7 +27,7 @@ enum command {
 	CMD_MAX
 };
 
-/* Words kept in order; they point into argv or a file held for good. */
+/* Words kept in order. */
 struct strings {
 	const char	**v;
 	size_t		 n, size;
@@ -91,6 +91,9 @@ enum command command_find(const char *, const char *);
 /* Appends s, which is kept, not copied.  0, or -1 with errno. */
 int	 strings_add(struct strings *, const char *s);
 void	 strings_free(struct strings *);
+/* The same with copies, all of them. */
+int	 strings_add_copy(struct strings *, const char *s);
+void	 strings_free_copies(struct strings *);
 
 /*
  * value.c: each returns NULL, or what is wrong with the value.  Pure.

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /* berth run: an image, fetched if needed, in the foreground. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,29 +26,44 @@ add_all(struct record *r, enum record_key key, const struct strings *list)
 		add(r, key, list->v[i]);
 }
 
+/* Is the variable set by one of files[i..n-1], or by --set-env? */
+static int
+set_later(const char *env, const struct strings *files, size_t i, size_t n,
+    const struct strings *setenv)
+{
+	size_t	 j;
+
+	for (; i < n; i++)
+		for (j = 0; j < files[i].n; j++)
+			if (value_env_same(env, files[i].v[j]))
+				return (1);
+	return (value_env(env, setenv) != NULL);
+}
+
 /* What the files say and no --set-env says otherwise; a later file wins. */
 static int
 add_envfiles(struct record *r, const struct options *o)
 {
-	struct strings	 files = { 0 }, one;
-	size_t		 i, j;
+	struct strings	*files;
+	size_t		 i, j, n = o->envfiles.n;
 	int		 status = 0;
 
-	for (i = 0; i < o->envfiles.n && status == 0; i++) {
-		memset(&one, 0, sizeof(one));
-		status = envfile_read(o->envfiles.v[i], &one);
-		for (j = 0; j < one.n && status == 0; j++)
-			status = strings_add(&files, one.v[j]);
-		strings_free(&one);
+	if (n == 0)
+		return (0);
+	if ((files = calloc(n, sizeof(*files))) == NULL) {
+		log_warn("environment");
+		return (-1);
 	}
-	for (i = 0; i < files.n && status == 0; i++) {
-		for (j = i + 1; j < files.n; j++)
-			if (value_env_same(files.v[i], files.v[j]))
-				break;
-		if (j == files.n && value_env(files.v[i], &o->setenv) == NULL)
-			add(r, REC_SETENV, files.v[i]);
-	}
-	strings_free(&files);
+	for (i = 0; i < n && status == 0; i++)
+		status = envfile_read(o->envfiles.v[i], &files[i]);
+	for (i = 0; i < n && status == 0; i++)
+		for (j = 0; j < files[i].n; j++)
+			if (!set_later(files[i].v[j], files, i + 1, n,
+			    &o->setenv))
+				add(r, REC_SETENV, files[i].v[j]);
+	for (i = 0; i < n; i++)
+		strings_free_copies(&files[i]);
+	free(files);
 	return (status);
 }
 
@@ -61,10 +77,11 @@ run_record(const struct options *o)
 
 	record_init(&r);
 	add(&r, REC_EXEC, o->exec);
-	if (o->args != NULL)
+	if (o->args != NULL) {
 		add(&r, REC_HASARGS, "");
-	for (i = 0; i < o->nargs; i++)
-		add(&r, REC_ARG, o->args[i]);
+		for (i = 0; i < o->nargs; i++)
+			add(&r, REC_ARG, o->args[i]);
+	}
 	if (add_envfiles(&r, o) == -1) {
 		record_free(&r);
 		return (-1);

@@ -212,7 +212,9 @@ value_platform_here(struct msg_platform *p)
 #elif defined(__powerpc64__) && defined(__LITTLE_ENDIAN__)
 	static const char	 here[] = "linux/ppc64le";
 #else
-#error "name this machine as image indexes do"
+	static const char	 here[] = "";
+	_Static_assert(sizeof(here) > 1,
+	    "name this machine as image indexes do");
 #endif
 	(void)value_platform(here, p);
 }
