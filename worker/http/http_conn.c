@@ -415,9 +415,7 @@ listener_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	(void)arg;
-	for (i = 0; i < ACCEPT_TURN; i++) {
-		if (!conn_room())
-			break;
+	for (i = 0; i < ACCEPT_TURN && conn_room(); i++) {
 		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s != -1)
 			conn_new(s);
@@ -475,10 +473,11 @@ conn_init(struct event_base *b, unsigned int limit)
 int
 conn_listen(int fd)
 {
-	int	 on = 1;
+	int	 on = 1, size = OUT_SIZE;
 
-	/* Accepted sockets inherit it; a reply is one write. */
+	/* Inherited: one write a reply, and little kept for who stalls. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	if (evutil_make_socket_nonblocking(fd) == -1)
 		return (-1);
 	event_assign(&listener, base, fd, EV_READ | EV_PERSIST, listener_read,
