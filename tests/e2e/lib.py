@@ -110,11 +110,16 @@ class Store:
         return [os.path.join(d, n) for d in ("tmp", "trash", "pods")
                 for n in self.ls(d)]
 
+    def audit_text(self):
+        try:
+            with open(self.path("audit", "log"), encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def audit(self):
         """The audit record's lines, parsed."""
-        p = self.path("audit", "log")
-        with open(p, encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return [json.loads(line) for line in self.audit_text().splitlines()]
 
 
 def failed(r, status, *words):

@@ -30,7 +30,8 @@ def test_command_line_uses_it(daemon, store, registry):
     id_ = store.fetch(registry.ref("busybox"))
     p = store.popen("run", id_, "--", "sh", "-c", "echo up; exec sleep 100")
     assert p.stdout.readline() == b"up\n"
-    assert children(daemon.proc.pid, "sleep"), "not below the daemon"
+    lib.await_true("the app below the daemon", lambda: children(
+        daemon.proc.pid, "sleep"))
     assert not children(p.pid, "berthd"), "a private broker as well"
     p.terminate()
     assert p.wait(15) == 143
@@ -219,7 +220,8 @@ def test_killed_daemon_at_every_moment(store, slow, registry):
         p = store.popen(INSECURE, "fetch", registry.ref("redis"))
         threading.Timer(0.02 * i, d.kill).start()
         p.communicate(timeout=60)
-        lib.await_true("death", lambda: not d.alive())
+        lib.await_true("death of all", lambda: not d.alive() and not [
+            n for n in lib.descendants().values() if n.startswith("berth")])
         d = Daemon(store, conf)
         for id_ in store.images():
             store.ok("image", "verify", id_)
