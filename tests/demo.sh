@@ -18,7 +18,16 @@ pids=
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 [ -t 1 ] || say() { printf '\n== %s\n' "$*"; }
 show() { # prints the command as one would type it (on stderr), runs it
-	printf '$ %s\n' "$(echo "$*" | sed "s|$out/||g; s|$top|DEMO|g")" >&2
+	{
+		printf '$'
+		for word; do
+			case $word in
+			*[!A-Za-z0-9_/.:=,@%+-]*) printf " '%s'" "$word" ;;
+			*)	printf ' %s' "$word" ;;
+			esac
+		done
+		echo
+	} | sed "s|$out/||g; s|$top|DEMO|g" >&2
 	"$@"
 }
 free_port() {
@@ -149,8 +158,8 @@ echo "(berthd ended with $?)"
 pids=$(echo "$pids" | sed "s/ $daemon\$//")
 
 say "The record of what was decided"
-show wc -l "$top/store/audit/audit.log"
-tail -n 2 "$top/store/audit/audit.log"
+show wc -l "$top/store/audit/log"
+tail -n 2 "$top/store/audit/log"
 
 say "Nothing is left"
 left=$(pgrep -fc "berth.*$top" || :)
