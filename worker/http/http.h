@@ -41,11 +41,11 @@ struct http_request {		/* zeroed: at the beginning of a request */
 	uint32_t	 method;	/* HTTP_GET, ... */
 	uint32_t	 body;		/* bytes that follow the head */
 	struct http_slice path;		/* "/..." up to "?" */
-	struct http_slice query;	/* behind "?", len 0 when there is none */
+	struct http_slice query;	/* behind "?"; len 0: there is none */
 	struct http_slice authorization;
 	uint8_t		 minor;		/* of HTTP/1.x: 0 or 1 */
 	uint8_t		 keepalive;	/* the client wants to go on */
-	uint8_t		 hostname;	/* Host is a name, and not localhost */
+	uint8_t		 hostname;	/* Host is a name but localhost */
 	uint8_t		 close, keep;	/* words in Connection */
 	uint8_t		 whole;		/* HTTP_WHOLE was returned */
 };

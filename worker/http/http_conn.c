@@ -43,7 +43,7 @@ struct conn {
 	size_t			 inlen, outlen, outoff;
 	size_t			 linger;	/* bytes thrown away so far */
 	uint32_t		 served;
-	uint32_t		 id;		/* waiting: the broker's, or 0 */
+	uint32_t		 id;		/* while waiting, or 0 */
 	int			 fd;
 	enum conn_state		 state;
 	uint8_t			 closing;	/* after the replies */

@@ -95,10 +95,10 @@ reply_make(struct reply *r, int status, const char *text, const char *extra)
 	static const char	 error[] = "{\"status\":\"error\"";
 	static const char	 message[] = ",\"message\":";
 	char			 line[MSG_TEXT_SIZE];
-	char			*p = r->body;
+	char			*p;
 	int			 n;
 
-	p = stpcpy(p, status < 400 ? ok : error);
+	p = stpcpy(r->body, status < 400 ? ok : error);
 	if (*text != '\0') {
 		snprintf(line, sizeof(line), "%s", text);
 		p = stpcpy(p, message);
