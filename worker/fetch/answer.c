@@ -173,6 +173,10 @@ good_done(struct request *r, const struct http_result *res)
 		return;
 	}
 	if (res->code != CURLE_OK) {
+		/* one that stalls has one more chance: each takes its time */
+		if (res->code == CURLE_OPERATION_TIMEDOUT &&
+		    r->retry.tries < FETCH_TRIES_MAX - 2)
+			r->retry.tries = FETCH_TRIES_MAX - 2;
 		error_transport(res, text, sizeof(text));
 		request_cut(r, text);
 		return;
