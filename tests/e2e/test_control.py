@@ -346,3 +346,25 @@ def test_several_apps(store, registry):
         assert c.proc.wait(20) == 0
     finally:
         c.stop()
+
+
+def test_parameters_without_fixed_arguments(store, registry):
+    """Two of them behind exec, and nothing that the file itself adds."""
+    c = Control(store, "insecure-options { image http }\n"
+                'app "a" {\n\timage "%s"\n\texec "/bin/busybox"\n'
+                '\tparameter "x" argument "tail"\n'
+                '\tparameter "y" argument "-f"\n}\n'
+                % registry.ref("busybox"))
+    try:
+        lib.await_true("ready", lambda: c.ask(b"/ready")[0] == 200)
+        r = c.ask(b"/start?y=/dev/null&x=-q")
+        assert r[0] == 200, r
+        pid = lib.await_true("tail", lambda: [
+            p for p in lib.descendants(c.proc.pid) if b"tail" in open(
+                "/proc/%d/cmdline" % p, "rb").read()])[0]
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            assert f.read().split(b"\0")[:-1] == [
+                b"/bin/busybox", b"tail", b"-q", b"-f", b"/dev/null"]
+        assert c.ask(b"/stop")[0] == 200
+    finally:
+        c.stop()
