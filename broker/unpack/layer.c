@@ -371,6 +371,9 @@ take_blob(struct layer *l, struct chan *c, uint32_t id)
 	struct msg_digest	 d;
 	int			 merged = (l->job->flags & LAYER_MERGED) != 0;
 
+	/* written by the process before us, whose offset it shares */
+	if (merged && lseek(UNPACK_FD_BLOB, 0, SEEK_SET) == -1)
+		return (fail_errno(l, "blob"));
 	if (blob_take(merged ? UNPACK_FD_BLOB : UNPACK_FD_PIPE,
 	    merged ? -1 : UNPACK_FD_BLOB, l->job->size, l->job->blob,
 	    &l->why) == -1)
