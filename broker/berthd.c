@@ -96,8 +96,13 @@ check_config(const struct options *o)
 void
 broker_idle(void)
 {
-	if (env.private && client_count() == 0 && pod_count() == 0 &&
-	    fetch_count() == 0 && child_count() == 0)
+	if (!env.private) {
+		if (env.stopping)
+			control_drained();
+		return;
+	}
+	if (client_count() == 0 && pod_count() == 0 && fetch_count() == 0 &&
+	    child_count() == 0)
 		event_base_loopbreak(env.base);
 }
 

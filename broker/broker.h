@@ -220,6 +220,8 @@ void		 pod_kill(struct pod *);
 /* Nobody is told any more. */
 void		 pod_forget(struct pod *);
 unsigned int	 pod_count(void);
+/* TERM for every pod of a command line. */
+void	 pod_stopall(void);
 /* Ends all, at once. */
 void		 pod_killall(void);
 
@@ -286,7 +288,8 @@ void	 client_dropall(void);
 void	 control_start(void);
 /* TERM, wait, KILL for all of them; broker_idle() when done. */
 void	 control_terminate(void);
-int	 control_busy(void);
+/* Something has ended: was it the last that a stopping daemon waits for? */
+void	 control_drained(void);
 
 /* dispatch.c: from msg.def, one table per peer */
 

@@ -41,13 +41,15 @@ app_tell_stopped(struct app *a)
 	a->nwaiters = 0;
 }
 
-static void
+/* First every pod, then the answers, the worker, and the helpers' ends. */
+void
 control_drained(void)
 {
 	unsigned int	 i;
 
-	if (!env.stopping || control_busy())
+	if (pod_count() > 0)
 		return;
+	client_dropall();
 	for (i = 0; i < nenders; i++)
 		http_reply(enders[i], 200, "terminated");
 	nenders = 0;
@@ -94,7 +96,6 @@ app_ended(void *arg, uint32_t status, const char *why)
 		    "the app ended at once");
 	a->asked = 0;
 	app_tell_stopped(a);
-	control_drained();
 }
 
 /* pid 1 has not ended the app in its time. */
@@ -311,28 +312,33 @@ control_on_http_terminate(void *child, struct msg *m)
 	control_terminate();
 }
 
-int
-control_busy(void)
+static void
+all_overdue(evutil_socket_t fd, short what, void *arg)
 {
-	unsigned int	 i;
-
-	for (i = 0; i < napps; i++)
-		if (apps[i].pod != NULL)
-			return (1);
-	return (0);
+	(void)fd;
+	(void)what;
+	(void)arg;
+	pod_killall();
 }
 
+/* The apps and whatever command lines run: TERM, and KILL in time. */
 void
 control_terminate(void)
 {
-	unsigned int	 i;
+	static const struct timeval	 grace = {
+		STOP_GRACE_MS / 1000 + STOP_MARGIN, 0 };
+	unsigned int			 i;
 
-	if (!env.stopping)
+	if (!env.stopping) {
 		log_info("stopping");
-	env.stopping = 1;
-	http_push_state();
-	for (i = 0; i < napps; i++)
-		app_stop(&apps[i]);
+		env.stopping = 1;
+		http_push_state();
+		for (i = 0; i < napps; i++)
+			app_stop(&apps[i]);
+		pod_stopall();
+		event_base_once(env.base, -1, EV_TIMEOUT, all_overdue, NULL,
+		    &grace);
+	}
 	control_drained();
 }
 

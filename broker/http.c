@@ -77,6 +77,7 @@ http_declare(void)
 	child_send(worker, MSG_HTTP_GO, 0, NULL, -1);
 }
 
+/* Time is up, whoever is still at work. */
 static void
 http_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -93,10 +94,8 @@ http_died(void *arg, const char *why, int status)
 
 	(void)arg;
 	worker = NULL;
-	if (finishing) {
-		http_over(-1, 0, NULL);
+	if (finishing)
 		return;
-	}
 	log_warnx("%s", child_fate("berth-http", why, status));
 	control_forget();
 	/* one that lived a while comes back at once, a crash loop slows */
@@ -211,21 +210,20 @@ http_creds(uid_t *uid, pid_t *pid)
 }
 
 /*
- * Its channel ends, it answers those who still wait and goes; it has two
- * seconds for that.
+ * Its channel ends, it answers those who still wait and goes; then the
+ * trash is emptied.  All of that has five seconds.
  */
 void
 http_finish(void)
 {
-	static const struct timeval	 patience = { 2, 0 };
+	static const struct timeval	 patience = { 5, 0 };
 
-	if (finishing)
-		return;
-	finishing = 1;
-	if (worker == NULL) {
-		http_over(-1, 0, NULL);
-		return;
+	if (!finishing) {
+		finishing = 1;
+		evtimer_add(finish_ev, &patience);
+		if (worker != NULL)
+			shutdown(evchan_fd(child_chan(worker)), SHUT_WR);
 	}
-	shutdown(evchan_fd(child_chan(worker)), SHUT_WR);
-	evtimer_add(finish_ev, &patience);
+	if (child_count() == 0)
+		http_over(-1, 0, NULL);
 }

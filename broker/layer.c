@@ -123,10 +123,7 @@ stage_new(struct layer *l, int merged)
 		return (-1);
 	if (!merged)
 		return (0);
-	/* an overlay needs its upper and work directories at once */
-	snprintf(part, sizeof(part), "%s/fs", path);
-	if (store_mkdir_mapped(part, 0755) == -1)
-		return (-1);
+	/* the overlay's work directory; the unpacker makes fs/ as ever */
 	snprintf(part, sizeof(part), "%s/work", path);
 	return (store_mkdir_mapped(part, 0700));
 }
@@ -215,7 +212,8 @@ layer_merge(struct layer *ls, struct layer *l)
 	struct spawn	 sp;
 	unsigned int	 i, n = l->m.index;
 
-	if (stage_new(l, 1) == -1)
+	/* where it is read is shared with the job that wrote it */
+	if (stage_new(l, 1) == -1 || lseek(l->blobfd, 0, SEEK_SET) == -1)
 		return (-1);
 	snprintf(path, sizeof(path), "tmp/%s", l->stage);
 	snprintf(work, sizeof(work), "%s/work", path);

@@ -357,6 +357,16 @@ pod_forget(struct pod *p)
 }
 
 void
+pod_stopall(void)
+{
+	struct pod	*p;
+
+	LIST_FOREACH(p, &pods, entry)
+		if (*p->cb.app == '\0')	/* apps have been told */
+			pod_signal(p, SIGTERM);
+}
+
+void
 pod_killall(void)
 {
 	struct pod	*p;

@@ -93,6 +93,10 @@ store_open(const char *path)
 		    geteuid());
 		return (-1);
 	}
+	/* what others could write, they may have written already */
+	if ((st.st_mode & 022) != 0)
+		return (store_refuse(path, "others can write to it (mode must "
+		    "be 0700)", 0));
 	if ((st.st_mode & 077) != 0 && chmod(".", 0700) == -1)
 		return (store_refuse(path, "mode must be 0700", errno));
 	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
