@@ -106,7 +106,7 @@ def odd(registry, scratch):
 def test_odd_image(store, odd, codec):
     id_ = store.fetch(odd.ref("odd-" + codec))
     got = tree_inside(store, id_, "/usr/bin/busybox", "cat")
-    assert len(odd.expected) > 4000
+    assert len(odd.expected) > 3500
     assert unequal(odd.expected, got, odd.begun) == []
     store.ok("image", "verify", id_, timeout=120)
 
