@@ -165,6 +165,7 @@ app_record(const struct app *a, const struct msg_http_start *m)
 	struct record	 r;
 	const char	*value;
 	size_t		 i;
+	int		 hasargs;
 
 	record_init(&r);
 	add(&r, REC_EXEC, c->exec);
@@ -175,8 +176,7 @@ app_record(const struct app *a, const struct msg_http_start *m)
 		add(&r, REC_ENVIRONMENT, c->env[i]);
 	for (i = 0; i < c->nargs; i++)
 		add(&r, REC_ARG, c->args[i]);
-	if (c->nargs > 0)
-		add(&r, REC_HASARGS, "");
+	hasargs = c->nargs > 0;
 	for (i = 0; i < c->nparams; i++) {
 		p = &c->params[i];
 		if ((value = param_value(m, (uint32_t)i)) == NULL)
@@ -184,12 +184,13 @@ app_record(const struct app *a, const struct msg_http_start *m)
 		if (p->environment != NULL)
 			add_env(&r, p->environment, value);
 		else {
-			if (c->nargs == 0)
-				add(&r, REC_HASARGS, "");
+			hasargs = 1;
 			add(&r, REC_ARG, p->argument);
 			add(&r, REC_ARG, value);
 		}
 	}
+	if (hasargs)
+		add(&r, REC_HASARGS, "");
 	return (record_finish(&r));
 }
 
