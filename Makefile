@@ -189,6 +189,11 @@ test_apprecord_LIBS = $(IMAGE_LIBS)
 test_pathtree_OBJS = $(IMAGE_OBJS) broker/unpack/pathtree.o
 test_pathtree_LIBS = $(IMAGE_LIBS)
 
+test_tarwalk_OBJS = $(addprefix broker/unpack/,tarwalk.o tarhead.o \
+	   tarpax.o) common/log.o
+test_decode_OBJS = broker/unpack/decode.o
+test_decode_LIBS = -lisal -lz -lzstd
+
 test_user_OBJS = broker/init/user.o
 test_appconfig_OBJS = broker/init/appconfig.o common/record.o
 $(OUT)/obj/tests/unit/test_container_filter.o: | $(OUT)/gen/container.bpf.h

@@ -58,6 +58,7 @@ node_new(struct model *m, struct mnode *parent, const char *name)
 	strcpy(n->name, name);
 	n->id = m->ids++;
 	n->disk = n->layer = n->touched = n->watched = -1;
+	n->opaque = -1;
 	if ((n->parent = parent) == NULL)
 		return (n);
 	if (table_set(&m->names, key_of(parent, name), (uintptr_t)n) == -1) {
@@ -296,14 +297,19 @@ whiteout(struct model *m, const struct tar_entry *e)
 	if ((dir = walk_to(m, e->path, 0, &base)) == NULL)
 		return (0);		/* nothing there to hide */
 	if (strcmp(base, WH_OPAQUE) == 0) {
+		dir->opaque = m->layer;
 		for (n = dir->children; n != NULL; n = n->next)
 			hide_untouched(m, n);
 		return (0);
 	}
 	if (strncmp(base, WH_PREFIX WH_PREFIX, 2 * strlen(WH_PREFIX)) == 0)
 		return (0);
-	if ((n = model_child(m, dir, base + strlen(WH_PREFIX))) != NULL)
-		hide_untouched(m, n);
+	base += strlen(WH_PREFIX);
+	if ((n = model_child(m, dir, base)) == NULL &&
+	    (n = node_new(m, dir, base)) == NULL)
+		return (refuse(m, "out of memory"));
+	n->opaque = m->layer;
+	hide_untouched(m, n);
 	return (0);
 }
 
@@ -357,6 +363,8 @@ make(struct model *m, struct tar_entry *e, struct minode **inode)
 	if (n == NULL && (n = node_new(m, dir, base)) == NULL)
 		return (refuse(m, "out of memory"));
 	m->root_named |= n == m->root;
+	if (n->inode != NULL && !is_dir(n))
+		n->opaque = m->layer;
 	if (!(is_dir(n) && e->type == TAR_DIR))
 		remove_all(m, n);
 	if ((*inode = inode_new(m, e)) == NULL)

@@ -35,6 +35,7 @@ struct mnode {				/* a name */
 	uint64_t	 ino;		/* there */
 	struct mnode	*nextmade, *nextwatch;
 	int		 watched;	/* the last layer that hid or removed it */
+	int		 opaque;	/* the last that may have made it so */
 	uint64_t	 id;
 	char		 name[];
 };
