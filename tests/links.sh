@@ -27,7 +27,7 @@ allowed() {
 	berth-http)	echo "libevent_core libbsd libmd" ;;
 	berth-fetch)	echo "libcurl libcrypto libssl libjansson" \
 			    "libevent_core libbsd libmd libpthread" ;;
-	berth)		echo "libevent_core libbsd libmd libjansson" ;;
+	berth)		echo "" ;;
 	esac
 }
 
