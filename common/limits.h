@@ -61,6 +61,7 @@
 #define PAX_HEADER_MAX		(1 * MIB)	/* one extended header */
 #define ZSTD_WINDOWLOG_MAX	27	/* 128 MiB */
 #define TAR_SLACK_MAX		(1 * MIB)	/* zeros after the end marker */
+#define SPARSE_MAX		65536	/* pieces of one sparse file */
 #define MTIME_MIN		(-2147483648LL)	/* what all disks keep */
 #define MTIME_MAX		15032385535LL	/* ext4: May 2446 */
 

@@ -7,8 +7,10 @@
  */
 #include <sys/stat.h>
 
+#include <archive.h>
 #include <string.h>
 
+#include "../../common/limits.h"
 #include "agree.h"
 
 /*
@@ -59,9 +61,36 @@ type_agrees(const struct tar_entry *e, struct archive_entry *ae)
 	    archive_entry_filetype(ae) == types[e->type]);
 }
 
-const char *
-agree(const struct tar_entry *e, struct archive_entry *ae)
+/* Pieces in order, apart, inside the file, and not too many. */
+static const char *
+sparse_agrees(const struct tar_entry *e, struct archive_entry *ae,
+    uint64_t *stored)
 {
+	la_int64_t	 off, len;
+	uint64_t	 end = 0;
+	int		 n;
+
+	n = archive_entry_sparse_reset(ae);
+	if (n == 0)			/* one piece: the whole file */
+		return (NULL);
+	if (n > SPARSE_MAX)
+		return ("too many pieces in a sparse file");
+	*stored = 0;
+	while (archive_entry_sparse_next(ae, &off, &len) == ARCHIVE_OK) {
+		if (off < 0 || len < 0 || (uint64_t)off < end ||
+		    (uint64_t)off > e->size ||
+		    (uint64_t)len > e->size - (uint64_t)off)
+			return ("bad map of a sparse file");
+		end = (uint64_t)off + (uint64_t)len;
+		*stored += (uint64_t)len;
+	}
+	return (NULL);
+}
+
+const char *
+agree(const struct tar_entry *e, struct archive_entry *ae, uint64_t *stored)
+{
+	*stored = e->size;
 	if (!name_agrees(e->name, archive_entry_pathname(ae)))
 		return ("readers disagree about the name");
 	if (!type_agrees(e, ae))
@@ -77,5 +106,7 @@ agree(const struct tar_entry *e, struct archive_entry *ae)
 		return ("readers disagree about the owner");
 	if (archive_entry_size(ae) != (la_int64_t)e->size)
 		return ("readers disagree about the size");
+	if (e->sparse)
+		return (sparse_agrees(e, ae, stored));
 	return (NULL);
 }

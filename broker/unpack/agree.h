@@ -8,7 +8,12 @@
 
 #include "tarwalk.h"
 
-/* NULL, or what they disagree about. */
-const char	*agree(const struct tar_entry *, struct archive_entry *);
+/*
+ * NULL, or what they disagree about.  *stored becomes the bytes that the
+ * file's contents must have in the archive: all, or what a sparse file's
+ * map adds up to.
+ */
+const char	*agree(const struct tar_entry *, struct archive_entry *,
+		    uint64_t *stored);
 
 #endif

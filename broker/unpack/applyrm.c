@@ -314,8 +314,6 @@ rm_whiteout(struct apply *a, const struct tar_entry *e, const char *parent,
 	struct dir	*dir;
 	enum applied	 r;
 
-	if (e->type != TAR_FILE)
-		return (apply_fail(a, e->path, "whiteout is no file", 0));
 	if (hidden[0] == '\0' || strcmp(hidden, ".") == 0 ||
 	    strcmp(hidden, "..") == 0)
 		return (apply_fail(a, e->path, "whiteout of no name", 0));
@@ -323,6 +321,8 @@ rm_whiteout(struct apply *a, const struct tar_entry *e, const char *parent,
 	if (strncmp(base, WH_META, strlen(WH_META)) == 0 &&
 	    strcmp(base, WH_OPAQUE) != 0)
 		return (APPLY_OK);
+	if (e->type != TAR_FILE)
+		return (apply_fail(a, e->path, "whiteout is no file", 0));
 	if (a->flags & LAYER_BOTTOM) {
 		a->skipped = 1;
 		return (APPLY_OK);

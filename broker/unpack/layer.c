@@ -157,7 +157,7 @@ archive_fail(struct layer *l)
 
 /* All of a regular file's contents, wherever they go. */
 static enum applied
-contents(struct layer *l, const struct tar_entry *e)
+contents(struct layer *l, const struct tar_entry *e, uint64_t stored)
 {
 	const void	*data;
 	size_t		 len;
@@ -173,6 +173,7 @@ contents(struct layer *l, const struct tar_entry *e)
 		if (off < 0 || apply_data(&l->apply, e, data, len,
 		    (uint64_t)off) != APPLY_OK)
 			return (APPLY_FAIL);
+		got += len;
 		if (e->sparse) {
 			if (raw_flush_free(l) == -1)
 				return (APPLY_FAIL);
@@ -184,13 +185,12 @@ contents(struct layer *l, const struct tar_entry *e)
 			fail_errno(l, "skeleton");
 			return (APPLY_FAIL);
 		}
-		got += len;
 	}
 	if (error != ARCHIVE_EOF) {
 		archive_fail(l);
 		return (APPLY_FAIL);
 	}
-	if (!e->sparse && got != e->size)
+	if (got != stored)
 		return (apply_fail(&l->apply, e->path,
 		    "contents are incomplete", 0));
 	return (apply_close(&l->apply, e, sum));
@@ -201,6 +201,7 @@ one_entry(struct layer *l, struct archive_entry *ae)
 {
 	struct tar_entry	*e = l->first;
 	const char		*rule;
+	uint64_t		 stored = 0;
 	enum applied		 r;
 
 	if (e == NULL) {
@@ -211,12 +212,12 @@ one_entry(struct layer *l, struct archive_entry *ae)
 		l->last = &l->first;
 	if (raw_flush(l, e->body) == -1)
 		r = APPLY_FAIL;
-	else if ((rule = agree(e, ae)) != NULL)
+	else if ((rule = agree(e, ae, &stored)) != NULL)
 		r = apply_fail(&l->apply, e->path, rule, 0);
 	else
 		r = apply_entry(&l->apply, e);
 	if (r == APPLY_OK && e->type == TAR_FILE)
-		r = contents(l, e);
+		r = contents(l, e, stored);
 	tar_entry_free(e);
 	return (r);
 }
