@@ -22,7 +22,7 @@ struct minode {				/* a file, whatever its names */
 	uint64_t	 ino;		/* there */
 	uint64_t	 met, nlink;	/* names met, and that it has there */
 	uint64_t	 refs;		/* names in the model */
-	const struct mnode *home;	/* its name in the layer that made it */
+	const struct mnode *home;	/* its name where it was made */
 	struct minode	*next;
 };
 
@@ -34,7 +34,7 @@ struct mnode {				/* a name */
 	int		 disk;		/* topmost layer that shows it, or -1 */
 	uint64_t	 ino;		/* there */
 	struct mnode	*nextmade, *nextwatch;
-	int		 watched;	/* the last layer that hid or removed it */
+	int		 watched;	/* the last that hid or removed it */
 	int		 opaque;	/* the last that may have made it so */
 	uint64_t	 id;
 	char		 name[];

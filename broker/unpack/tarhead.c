@@ -262,7 +262,8 @@ entry_type(struct tar_entry *e, unsigned char type)
 }
 
 static const char *
-entry_numbers(struct tar_pending *p, struct tar_entry *e, const unsigned char *h)
+entry_numbers(struct tar_pending *p, struct tar_entry *e,
+    const unsigned char *h)
 {
 	int64_t	 mode, uid, gid, size, mtime;
 

@@ -114,8 +114,9 @@ meta_begin(struct tarwalk *w, const unsigned char *h)
 	if (size > (int64_t)(type == 'x' || type == 'g' ? PAX_HEADER_MAX :
 	    PATH_MAXLEN + 2))
 		return (refuse(w, NULL, "extended header too long"));
-	if ((type == 'x' && w->pending.haspax) || (type == 'L' && w->pending.longname) ||
-	    (type == 'K' && w->pending.longlink))
+	if ((type == 'x' && w->pending.haspax) ||
+	    (type == 'L' && w->pending.longname != NULL) ||
+	    (type == 'K' && w->pending.longlink != NULL))
 		return (refuse(w, NULL, "two extended headers for one entry"));
 	w->metatype = type;
 	w->metalen = 0;

@@ -208,7 +208,7 @@ verify_sparse(struct verify *v, int layer)
 		verify_differs(v, layer, v->model.root,
 		    archive_error_string(ar));
 	archive_read_free(ar);
-	close(fds[0]);			/* ends the thread, if it still writes */
+	close(fds[0]);		/* ends the thread, if it still writes */
 	pthread_join(thread, NULL);
 	return (r);
 }
