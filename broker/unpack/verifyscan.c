@@ -8,10 +8,11 @@
  * this layer, with the model's attributes.  So what overlayfs copied up when
  * a merged layer was applied (parents, targets of hard links) is right as
  * long as it is a true copy: contents included, byte by byte, against the
- * layer that made the file.  A whiteout is right where the model
- * has nothing.  What the layer's own entries made must be there.  At last
- * the layers, stacked as overlayfs stacks them, must show the names of the
- * model and no others, and hard links must be one file.
+ * layer that made the file.  A whiteout is right where the model has nothing
+ * and this layer's entries asked for one or removed something, an opaque
+ * directory likewise.  What the layer's own entries made must be there.  At
+ * last the layers, stacked as overlayfs stacks them, must show the names of
+ * the model and no others, and hard links must be one file.
  */
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -161,9 +162,12 @@ scan_name(struct verify *v, int fd, struct mnode *dir, const char *name,
 		return (differs(v, dir, strerror(errno)));
 	if (is_whiteout(&st)) {
 		if (n == NULL)
-			return (0);	/* of what was never there */
+			return (extra(v, dir, name));
 		if (n->inode != NULL)
 			return (differs(v, n, "is hidden by a whiteout"));
+		if (n->opaque != v->model.layer &&
+		    n->watched != v->model.layer)
+			return (differs(v, n, "is hidden, by no entry"));
 		model_hide(&v->model, n);
 		n->disk = -1;
 		return (0);
