@@ -62,7 +62,7 @@ UNPACK_LIBS = -larchive -lisal -lz -lzstd -lcrypto -ljansson -lbsd -lpthread
 INIT	 = broker/init/init.o $(INIT_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
 INIT_MORE = $(addprefix broker/init/,app.o appconfig.o dev.o etc.o fail.o \
-	   mask.o mnt.o rootfs.o stdio.o user.o)
+	   mask.o mnt.o rootfs.o stdio.o upper.o user.o)
 INIT_LIBS =
 
 HTTP	 = worker/http/http.o $(HTTP_MORE) \
@@ -237,6 +237,12 @@ demo:
 	@$(MAKE) --no-print-directory $(JOBS) all >$(OUT).log 2>&1 || \
 	    { cat $(OUT).log >&2; exit 1; }; rm -f $(OUT).log
 	@$(AS_ROOT) env IMAGE="$(IMAGE)" tests/demo.sh $(abspath $(OUT))
+
+# What tries to get out of a container, from inside.
+PROBE	 = $(addprefix tests/hostile/,probe.o probe_calls.o probe_files.o \
+	   probe_self.o)
+$(OUT)/probe: $(call obj,$(PROBE))
+	$(CC) $(STATIC_LDFLAGS) -o $@ $^
 
 lint: $(SECCOMP)
 	@sh tests/lint.sh $(OUT) full

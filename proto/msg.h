@@ -371,6 +371,11 @@ struct msg_init_start {
 /* with LAYER_MERGED: 7 is work/ and 8.. are fs/ beneath, top first, O_PATH */
 #define UNPACK_FD_WORK	7
 #define UNPACK_FD_LOWER	8
+/*
+ * On fs/ of a layer whose tar says something of the root itself; an overlay
+ * shows no attribute of that name.
+ */
+#define LAYER_ROOT_XATTR "user.overlay.berth.root"
 /* UNPACK_VERIFY, UNPACK_EXPORT: */
 #define UNPACK_FD_IMAGE	4	/* images/<id>, directory */
 #define UNPACK_FD_OUT	5	/* export's file or directory, else /dev/null */

@@ -140,6 +140,11 @@ int	 mnt_open(int root, const char *path, int flags, uint64_t resolve);
 /* Makes a directory and what is missing above it; returns it, O_PATH. */
 int	 mnt_mkdir(int root, const char *path, uint64_t resolve);
 
+/* upper.c */
+
+/* Gives upper the attributes that the image gives its root.  0, or -1. */
+int	 upper_root(struct init *);
+
 /* rootfs.c */
 int	 rootfs_build(struct init *);
 int	 rootfs_enter(struct init *);

@@ -74,6 +74,9 @@ make_overlay(struct init *in)
 
 	for (i = 0; i < in->start.nlayers; i++)
 		lowers[i] = INIT_FD_LAYERS + (int)i;
+	if (upper_root(in) == -1)
+		return (failed(STATUS_BERTH, NULL, "attributes of the root",
+		    NULL));
 	in->root = sandbox_overlay(INIT_FD_UPPER, INIT_FD_WORK, lowers,
 	    in->start.nlayers);
 	if (in->root == -1)

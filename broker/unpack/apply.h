@@ -83,7 +83,7 @@ struct apply {
 #define XATTR_OPAQUE	"user.overlay.opaque"
 #define XATTR_ORIGIN	"user.overlay.origin"
 /* On fs/ itself: an entry of this layer names the root directory. */
-#define XATTR_ROOT	"user.overlay.berth.root"
+#define XATTR_ROOT	LAYER_ROOT_XATTR
 
 /* apply.c */
 /* root and skel are kept, not owned; 0, or -1 with errno. */
