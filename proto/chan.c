@@ -166,15 +166,15 @@ chan_recv(struct chan *c, struct msg *m)
 	mh.msg_control = control.buf;
 	mh.msg_controllen = sizeof(control.buf);
 	m->fd = -1;
+	/*
+	 * A peer that died with our words unread is told by one ECONNRESET;
+	 * its own last words still wait behind that.
+	 */
 	do {
 		n = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		/* a peer that died with our words unread: its end of file */
-		if (errno == ECONNRESET)
-			return (0);
+	} while (n == -1 && (errno == EINTR || errno == ECONNRESET));
+	if (n == -1)
 		return (-1);
-	}
 	nfds = take_fds(&mh, &m->fd);
 	if (n == 0 && nfds == 0)
 		return (0);
