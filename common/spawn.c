@@ -102,14 +102,14 @@ child_fds(const struct spawn *sp, int *exe)
 static void
 child_signals(void)
 {
-	struct sigaction sa;
-	sigset_t	 none;
-	int		 i;
+	/* the kernel's own struct: handler, flags, restorer, mask */
+	const unsigned long	 dfl[4] = { 0, 0, 0, 0 };
+	sigset_t		 none;
+	int			 i;
 
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = SIG_DFL;
+	/* by the raw call: libc keeps 32 and 33 from us, ignored or not */
 	for (i = 1; i < NSIG; i++)
-		(void)sigaction(i, &sa, NULL);	/* KILL and STOP refuse */
+		(void)syscall(SYS_rt_sigaction, i, dfl, NULL, NSIG / 8);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
