@@ -262,6 +262,8 @@ void		 audit_outcome(const struct audit *, uint64_t cause,
 
 /* Renames away; removed in the background.  0, or -1 with errno. */
 int	 trash_put(const char *path);
+/* Empties it, unless somebody waits for a private broker's answer. */
+void	 trash_run(void);
 /* Leftovers of a dead broker. */
 void	 trash_sweep(void);
 

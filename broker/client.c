@@ -38,6 +38,22 @@ static LIST_HEAD(, client) clients = LIST_HEAD_INITIALIZER(clients);
 static unsigned int	 nclients;
 static struct event	*listen_ev;
 
+/*
+ * Nobody waits for a private broker any more: it lets go of the caller's
+ * standard error, whose reader may wait for its end, and tidies up.
+ */
+static void
+client_last(void)
+{
+	int	 fd;
+
+	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) != -1) {
+		(void)dup2(fd, STDERR_FILENO);
+		close(fd);
+	}
+	trash_run();
+}
+
 static void
 client_free(struct client *c)
 {
@@ -53,6 +69,8 @@ client_free(struct client *c)
 	nclients--;
 	evchan_free(c->ec);
 	free(c);
+	if (env.private && nclients == 0)
+		client_last();
 	broker_idle();
 }
 

@@ -6,7 +6,6 @@
  * time.
  */
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,14 +20,15 @@
 
 static struct child	*helper;
 static char		 current[STORE_NAME_SIZE];	/* being emptied */
-
-static void	 trash_next(void);
+static int		 currentfd = -1;		/* its lock */
 
 static void
 trash_done(void *arg, const char *why, int status)
 {
 	(void)arg;
 	helper = NULL;
+	close(currentfd);
+	currentfd = -1;
 	if (why != NULL || status != 0) {
 		log_warnx("%s: %s", current,
 		    child_fate("berth-unpack", why, status));
@@ -37,10 +37,13 @@ trash_done(void *arg, const char *why, int status)
 	if (rmdir(current) == -1 && errno != ENOENT)
 		log_warn("%s: rmdir", current);
 	else
-		trash_next();
+		trash_run();
 }
 
-/* 1: a helper works on it; 0: it was empty and is gone; -1: leave it. */
+/*
+ * 1: a helper works on it; 0: it is gone, or another broker's to empty;
+ * -1: leave it all.
+ */
 static int
 trash_empty(const char *name)
 {
@@ -49,6 +52,14 @@ trash_empty(const char *name)
 	snprintf(current, sizeof(current), "trash/%.80s", name);
 	if (rmdir(current) == 0 || errno == ENOENT)
 		return (0);	/* empty: no helper is needed */
+	currentfd = open(current, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	    O_NOFOLLOW);
+	if (currentfd == -1 || flock(currentfd, LOCK_EX | LOCK_NB) == -1) {
+		if (currentfd != -1)
+			close(currentfd);
+		currentfd = -1;
+		return (0);
+	}
 	child_unpack(&sp);
 	sp.nfds = 2;
 	sp.fds[1].fd = -1;
@@ -56,20 +67,24 @@ trash_empty(const char *name)
 	if ((helper = child_start(&sp, PEER_UNPACK, dispatch_stack,
 	    trash_done, NULL)) == NULL) {
 		log_warn("berth-unpack");
+		close(currentfd);
+		currentfd = -1;
 		return (-1);
 	}
 	child_send(helper, MSG_UNPACK_EMPTY, 0, NULL, -1);
 	return (1);
 }
 
-static void
-trash_next(void)
+/* A private broker answers first and tidies up when nobody waits. */
+void
+trash_run(void)
 {
 	struct dirent	*d;
 	DIR		*dir;
 	int		 r = 0;
 
-	if (helper != NULL || (dir = opendir("trash")) == NULL)
+	if (helper != NULL || (env.private && client_count() > 0) ||
+	    (dir = opendir("trash")) == NULL)
 		return;
 	while (r == 0 && (d = readdir(dir)) != NULL)
 		if (*d->d_name != '.')
@@ -85,7 +100,7 @@ trash_put(const char *path)
 	store_temp(to, sizeof(to), "trash/");
 	if (rename(path, to) == -1)
 		return (-1);
-	trash_next();
+	trash_run();
 	return (0);
 }
 
@@ -156,5 +171,4 @@ trash_sweep(void)
 {
 	sweep_tmp();
 	sweep_pods();
-	trash_next();
 }

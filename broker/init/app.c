@@ -148,6 +148,38 @@ exec_app(const struct appconfig *c)
 	}
 }
 
+/* At most this; where the host allows less, less. */
+static const struct {
+	__rlimit_resource_t	 what;
+	rlim_t			 soft, hard;
+} limits[] = {
+	{ RLIMIT_CORE, 0, 0 },		/* no memory on anybody's disk */
+	{ RLIMIT_NOFILE, 1024, 65536 },	/* select() beyond 1024 is a hole */
+	{ RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024 }, /* keys, not databases */
+	{ RLIMIT_MSGQUEUE, 819200, 819200 },	/* not swapped either */
+	{ RLIMIT_RTPRIO, 0, 0 },	/* the host's other work goes on */
+	{ RLIMIT_NICE, 0, 0 },
+};
+
+static int
+set_limits(void)
+{
+	struct rlimit	 rl;
+	size_t		 i;
+
+	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		if (getrlimit(limits[i].what, &rl) == -1)
+			return (-1);
+		if (rl.rlim_max > limits[i].hard)
+			rl.rlim_max = limits[i].hard;
+		rl.rlim_cur = rl.rlim_max < limits[i].soft ? rl.rlim_max :
+		    limits[i].soft;
+		if (setrlimit(limits[i].what, &rl) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
 /* What the broker's parent ignored or blocked is not the app's business. */
 static void
 reset_signals(void)
@@ -278,8 +310,6 @@ enter_workdir(const char *path)
 static int
 child_setup(struct init *in)
 {
-	struct rlimit	 none = { 0, 0 };
-
 	reset_signals();
 	if (setsid() == -1 || ((in->start.flags & RUN_TTY) != 0 &&
 	    ioctl(in->stdio[0], TIOCSCTTY, 0) == -1))
@@ -287,7 +317,7 @@ child_setup(struct init *in)
 	if (place_fds(in) == -1)
 		return (failed(STATUS_BERTH, NULL, "descriptors", NULL));
 	umask(022);
-	if (setrlimit(RLIMIT_CORE, &none) == -1)
+	if (set_limits() == -1)
 		return (failed(STATUS_BERTH, NULL, "limits", NULL));
 	if (new_keyring(in) == -1)
 		return (failed(STATUS_BERTH, NULL, "session keyring", NULL));

@@ -91,7 +91,9 @@ attach_nodes(int dev)
 	size_t	 i;
 
 	for (i = 0; i < NODES; i++)
+		/* the host's flags came along; ours go on top */
 		if (mknodat(dev, nodes[i].name, S_IFREG | 0666, 0) == -1 ||
+		    mnt_attr(trees[i], MOUNT_ATTR_NOSUID) == -1 ||
 		    mnt_move(trees[i], dev, nodes[i].name) == -1)
 			return (failed(STATUS_BERTH, NULL, nodes[i].host,
 			    NULL));
