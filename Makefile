@@ -217,12 +217,17 @@ clang: $(SECCOMP) $(OUT)/gen/parse.c
 
 check:
 	@sh tests/packages.sh check
-	@$(MAKE) --no-print-directory $(JOBS) CFLAGS=-Werror all
-	@$(MAKE) --no-print-directory clang
-	@$(MAKE) --no-print-directory $(JOBS) CFLAGS=-Werror unit
+	@echo "== gcc"
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=-Werror all
+	@echo "== clang"
+	@$(MAKE) -s --no-print-directory clang
+	@echo "== unit tests"
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=-Werror unit
+	@echo "== shell tests"
 	@set -e; for t in tests/*.sh; do \
 	    case $$t in */packages.sh|*/demo.sh|*/lint.sh) continue;; esac; \
-	    echo "== $$t"; sh $$t $(OUT); done
+	    sh $$t $(OUT); done
+	@echo "== end to end"
 	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
 	    $(PYTEST) -m 'not long' tests/e2e
 

@@ -201,6 +201,7 @@ def test_stop_of_an_app_that_ignores_term(store, registry):
                 script="trap '' TERM; while :; do sleep 0.05; done").ready()
     try:
         assert s.get("/start?key=k")[0] == 200
+        s.one("sleep")                  # the trap stands
         begin = time.monotonic()
         assert s.get("/stop")[0] == 200
         assert 9 < time.monotonic() - begin < 14
