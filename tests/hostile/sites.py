@@ -35,6 +35,12 @@ def box():
     return box.tar
 
 
+def changed(value, change):
+    """A change is made in place, or returns bytes instead."""
+    got = change(value) if change else None
+    return got if isinstance(got, bytes) else value
+
+
 class Answers(Handler):
     """Bodies go out in one piece with their head, and errors of a client
     that hangs up are expected."""
@@ -168,10 +174,10 @@ class Site:
              "config": config if config is not None else {},
              "rootfs": {"type": "layers", "diff_ids":
                         diff_ids or [sha256(t) for t in tars]}, **more}
-        d = (doc and doc(d)) or d
+        d = changed(d, doc)
         m = {"schemaVersion": 2, "mediaType": media,
              "config": self.put(d, CONFIG), "layers": descs}
-        m = (edit and edit(m)) or m
+        m = changed(m, edit)
         return self.document(m, media, tag, served)
 
     def index(self, entries, tag="latest", **more):
@@ -192,7 +198,8 @@ class Site:
         if kind == "manifests" and name in self.documents:
             data, media = self.documents[name]
             return h.reply(200, data, Content_Type=media,
-                           Docker_Content_Digest=sha256(data))
+                           Docker_Content_Digest=name if ":" in name else
+                           sha256(data))
         if kind == "blobs" and name in self.blobs:
             return h.reply(200, self.blobs[name])
         return h.reply(404, b"{}")
