@@ -190,7 +190,7 @@ field_connection(struct http_request *r, const char *s, size_t len)
 {
 	size_t	 i, n;
 
-	for (i = 0; i < len; i += n + 1) {
+	for (i = 0; i < len; i += n) {
 		while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == ','))
 			i++;
 		n = span(s + i, len - i, TOKEN);
@@ -198,6 +198,11 @@ field_connection(struct http_request *r, const char *s, size_t len)
 			r->close = 1;
 		else if (n == 10 && strncasecmp(s + i, "keep-alive", n) == 0)
 			r->keep = 1;
+		while (i + n < len && (s[i + n] == ' ' || s[i + n] == '\t'))
+			n++;
+		/* "close;x": a word to some, none to others */
+		if (i + n < len && s[i + n] != ',')
+			return (HTTP_BAD_FIELD);
 	}
 	return (HTTP_MORE);
 }
