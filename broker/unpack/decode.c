@@ -164,7 +164,7 @@ gzip_next(struct decoder *d)
 {
 	ssize_t	 n;
 
-	while (d->len - d->pos < 2) {
+	while (d->len - d->pos < 4) {
 		if ((n = more(d)) == -1)
 			return (-1);
 		if (n == 0)
@@ -175,6 +175,11 @@ gzip_next(struct decoder *d)
 	if (d->len - d->pos < 2 || d->in[d->pos] != 0x1f ||
 	    d->in[d->pos + 1] != 0x8b)
 		return (refuse(d, "gzip: garbage behind the stream"));
+	if (d->len - d->pos < 4)
+		return (refuse(d, "gzip: truncated"));
+	/* RFC 1952 2.3.1.2: a header read without them may be misread */
+	if ((d->in[d->pos + 3] & 0xe0) != 0)
+		return (refuse(d, "gzip: reserved flags"));
 	d->inside = 1;
 	return (member_begin(d) == -1 ? -1 : 1);
 }

@@ -136,6 +136,9 @@ test_gzip(void **state)
 	packed[len - 1] ^= 1;
 	packed[len - 5] ^= 1;			/* the CRC */
 	bad(CODEC_GZIP, len, "checksum");
+	packed[len - 5] ^= 1;
+	packed[3] |= 0x20;			/* RFC 1952 2.3.1.2 */
+	bad(CODEC_GZIP, len, "reserved flags");
 }
 
 static void
