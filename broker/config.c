@@ -284,7 +284,8 @@ print_app(FILE *f, const struct config_app *a)
 	print_line(f, "\texec", a->exec);
 	for (i = 0; i < a->nargs; i++)
 		print_line(f, "\targument", a->args[i]);
-	for (p = a->params; p < a->params + a->nparams; p++) {
+	for (i = 0; i < a->nparams; i++) {
+		p = &a->params[i];
 		print_string(f, "\tparameter", p->name);
 		fputs(p->flags & PARAM_SECRET ? " secret" : "", f);
 		fputs(p->flags & PARAM_REQUIRED ? " required" : "", f);
