@@ -13,6 +13,7 @@
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/keyctl.h>
+#include <linux/openat2.h>
 #include <linux/securebits.h>
 
 #include <elf.h>
@@ -58,6 +59,8 @@ explain(const char *path, int error)
 	ssize_t		 n;
 	int		 fd;
 
+	if (stat(path, &st) == 0 && error == ELOOP)
+		return ("leads through a magic link of /proc");
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return (S_ISDIR(st.st_mode) ? "is a directory" :
 		    "is not a regular file");
@@ -93,6 +96,27 @@ exec_failed(const char *path)
 	failed(STATUS_NOEXEC, "exec", path, explain(path, error));
 }
 
+/*
+ * Never through a magic link: /proc/self/exe is berth-init, a program of
+ * the host.  Returns only with errno.
+ */
+static void
+exec_path(const char *path, char *const *argv, char *const *envp)
+{
+	struct open_how	 how;
+	int		 fd;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_PATH | O_CLOEXEC;
+	how.resolve = RESOLVE_NO_MAGICLINKS;
+	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd == -1 && errno == ELOOP)
+		return;
+	if (fd != -1)
+		close(fd);
+	execve(path, argv, envp);
+}
+
 /* Through PATH; of several refusals one that is not "missing" is told. */
 static void
 exec_search(char *const *argv, char *const *envp, const char *dirs)
@@ -108,7 +132,7 @@ exec_search(char *const *argv, char *const *envp, const char *dirs)
 			if (len > 0)
 				path[len] = '/';
 			memcpy(path + len + (len > 0), argv[0], name + 1);
-			execve(path, argv, envp);
+			exec_path(path, argv, envp);
 			if (errno != ENOENT && errno != ENOTDIR &&
 			    errno != EACCES)
 				break;
@@ -143,7 +167,7 @@ exec_app(const struct appconfig *c)
 	else if (strchr(argv[0], '/') == NULL)
 		exec_search(argv, envp, dirs == NULL ? "" : dirs);
 	else {
-		execve(argv[0], argv, envp);
+		exec_path(argv[0], argv, envp);
 		exec_failed(argv[0]);
 	}
 }

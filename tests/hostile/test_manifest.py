@@ -2,7 +2,6 @@
 # Copyright (c) 2026 The berth authors
 """Rows M1, M2 and M4: documents that are two things at once, what is no
 digest, and keys twice or in another case."""
-import images
 import rows
 from documents import GOOD, HERE, HEX, dumps, fields, raw
 from rows import row

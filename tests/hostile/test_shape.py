@@ -6,7 +6,7 @@ import rows
 import sites
 from documents import GOOD, HERE, OTHER, dumps, fields
 from rows import row
-from sites import DOCKER, INDEX, LAYER, MANIFEST
+from sites import DOCKER, LAYER, MANIFEST
 
 # M5: numbers.
 
