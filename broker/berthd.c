@@ -153,6 +153,19 @@ setup_base(void)
 	event_config_free(cfg);
 }
 
+/* A descriptor of ours must never be taken for a standard stream. */
+static void
+setup_streams(void)
+{
+	int	 fd;
+
+	do {
+		if ((fd = open("/dev/null", O_RDWR)) == -1)
+			exit(1);	/* and nobody to tell */
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+}
+
 static void
 setup_process(void)
 {
@@ -226,6 +239,7 @@ main(int argc, char *argv[])
 {
 	struct options	 o;
 
+	setup_streams();
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	log_init(env.private ? "berth" : "berthd", o.verbose);
