@@ -290,6 +290,8 @@ main(void)
 
 	log_init("berth-init", 0);
 	umask(022);
+	/* what is executed from memory has no name of its own */
+	(void)prctl(PR_SET_NAME, "berth-init", 0, 0, 0);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 ||
 	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
 		return (STATUS_BERTH);
