@@ -174,10 +174,14 @@ pod_spawn(struct pod *p, int recordfd)
 	static char	 lower[LAYERS_MAX][STORE_NAME_SIZE + 16];
 	char		 app[IMAGEID_SIZE + 32], upper[POD_PATH];
 	char		 work[POD_PATH], status[POD_PATH];
+	static int	 sealed = -1;	/* the first pod pays for it */
 	struct spawn	 sp;
 	unsigned int	 i, n = p->layers.n;
 	int		 appfd, statusfd, resolvfd, saved_errno;
 
+	if (sealed == -1 &&
+	    (sealed = spawn_seal(env.exe_init, "berth-init")) == -1)
+		return (-1);
 	memset(&sp, 0, sizeof(sp));
 	snprintf(app, sizeof(app), "images/%s/app", p->image);
 	appfd = open(app, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -187,7 +191,7 @@ pod_spawn(struct pod *p, int recordfd)
 	    "/dev/null", O_RDONLY | O_CLOEXEC);
 	if (resolvfd == -1)
 		resolvfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sp.exe = env.exe_init;
+	sp.exe = sealed;
 	sp.name = "berth-init";
 	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 	if ((p->m.flags & RUN_NETHOST) == 0)

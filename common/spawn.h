@@ -43,6 +43,14 @@ struct spawn {
 int	 spawn_helper(const char *name);
 
 /*
+ * A sealed copy in memory of a helper from spawn_helper(): what runs beside
+ * an app must be no file of the host, as the app reaches it through
+ * /proc/self/exe when it is a script that names that as its interpreter.
+ * The caller closes; -1 with errno.
+ */
+int	 spawn_seal(int exe, const char *name);
+
+/*
  * Starts it.  0, 1 and 2 are /dev/null but for 2, which is ours; the
  * environment is empty; it dies with us.  Returns the pid and its pidfd
  * (caller closes), or -1 with errno and nothing left behind.
