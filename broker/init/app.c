@@ -59,7 +59,7 @@ explain(const char *path, int error)
 	ssize_t		 n;
 	int		 fd;
 
-	if (stat(path, &st) == 0 && error == ELOOP)
+	if (error == EXDEV)
 		return ("leads through a magic link of /proc");
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return (S_ISDIR(st.st_mode) ? "is a directory" :
@@ -98,20 +98,23 @@ exec_failed(const char *path)
 
 /*
  * Never through a magic link: /proc/self/exe is berth-init, a program of
- * the host.  Returns only with errno.
+ * the host.  Returns only with errno: EXDEV, which execve() has not, for it.
  */
 static void
 exec_path(const char *path, char *const *argv, char *const *envp)
 {
 	struct open_how	 how;
+	struct stat	 st;
 	int		 fd;
 
 	memset(&how, 0, sizeof(how));
 	how.flags = O_PATH | O_CLOEXEC;
 	how.resolve = RESOLVE_NO_MAGICLINKS;
 	fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (fd == -1 && errno == ELOOP)
+	if (fd == -1 && errno == ELOOP && stat(path, &st) == 0) {
+		errno = EXDEV;
 		return;
+	}
 	if (fd != -1)
 		close(fd);
 	execve(path, argv, envp);

@@ -189,14 +189,11 @@ def _(site, target):
         tars=[images.Tar().link("data", target).bytes()])
 
 
-@row("M12.link-proc", "a volume that is a link to /proc, root read-only: "
-     "/proc is the kernel's all the same", cve="CVE-2019-16884 CVE-2022-23648",
-     good=True, argv=["--readonly-rootfs"], run=["--", "sh", "-c", "cat /proc/self/"
-     "status; echo x >/proc/sysrq-trigger || echo masked"],
-     notes=r"sh: can't create /proc/sysrq-trigger: .*",
-     says=r"(?s)NoNewPrivs:\t1.*masked")
+@row("M12.link-proc", "a volume that is a link to /proc, the root read-only",
+     cve="CVE-2019-16884 CVE-2022-23648", argv=["--readonly-rootfs"], run=[],
+     says=r"/proc: invalid cross-device link")
 def _(site):
-    app(site, Volumes={"/data": {}},
+    app(site, "true", Volumes={"/data": {}},
         tars=[images.Tar().link("data", "/proc").bytes()])
 
 
@@ -351,7 +348,6 @@ def _(site, arg):
 @rows.rows({
     "M15.no-interpreter": b"#!/no/such/shell\n",
     "M15.interpreter-empty": b"#!\n", "M15.interpreter-blank": b"#!  \n",
-    "M15.interpreter-loop": b"#!/prog\n",
     "M15.interpreter-long": b"#!/" + b"a" * 300 + b"\n",
     "M15.interpreter-directory": b"#!/etc\n", "M15.text": b"echo hello\n",
     "M15.empty-file": b"", "M15.elf-head": b"\x7fELF",
@@ -361,6 +357,12 @@ def _(site, arg):
     says=r"/prog: ")
 def _(site, body):
     app(site, "/prog", tars=[program(body, mode=0o755)])
+
+
+@row("M15.interpreter-loop", "a script that is its own interpreter", run=[],
+     status=126, says=r"/prog: too many levels of symbolic links")
+def _(site):
+    app(site, "/prog", tars=[program(b"#!/prog\n", mode=0o755)])
 
 
 @row("M15.self-exe", "/proc/self/exe as program: it is not berth",
