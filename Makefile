@@ -35,7 +35,8 @@ STATIC_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 
 PROTO	 = proto/msg.o proto/msg_check.o proto/chan.o
 COMMON	 = common/log.o common/valid.o common/ref.o
-SANDBOX	 = common/sandbox.o
+SANDBOX	 = common/sandbox.o common/fence.o common/selftest.o \
+	   $(if $(DEBUG),common/trap.o)
 
 BROKER	 = broker/berthd.o broker/config.o broker/config_set.o \
 	   broker/parse.o broker/dispatch.o broker/child.o \
@@ -141,6 +142,14 @@ $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
 $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
 
+# Names for the system calls that a debug build says it was refused.
+$(OUT)/gen/syscalls.h:
+	@mkdir -p $(@D)
+	echo '#include <sys/syscall.h>' | $(CC) -E -dM - | sed -n \
+	    's/^#define SYS_\([a-z0-9_]*\) .*/	[SYS_\1] = "\1",/p' \
+	    >$@.tmp && mv $@.tmp $@
+$(call obj,common/trap.o): | $(OUT)/gen/syscalls.h
+
 clean:
 	rm -rf $(OUT)
 
@@ -197,6 +206,9 @@ test_decode_LIBS = -lisal -lz -lzstd
 test_user_OBJS = broker/init/user.o
 test_appconfig_OBJS = broker/init/appconfig.o common/record.o
 $(OUT)/obj/tests/unit/test_container_filter.o: | $(OUT)/gen/container.bpf.h
+test_trap_OBJS = common/sandbox.o common/fence.o common/selftest.o \
+	   common/trap.o common/log.o
+$(OUT)/obj/tests/unit/test_trap.o: | $(SECCOMP)
 
 define unit_rule
 $$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))
@@ -211,7 +223,7 @@ unit: $(addprefix $(OUT)/unit/,$(UNIT))
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)
-clang: $(SECCOMP) $(OUT)/gen/parse.c
+clang: $(SECCOMP) $(OUT)/gen/parse.c $(OUT)/gen/syscalls.h
 	@printf '%s\n' $(CLANG_SRCS) | xargs -P $(shell nproc) -n 4 \
 	    clang -fsyntax-only -Werror $(ALL_CFLAGS) -Ibroker
 
@@ -249,7 +261,7 @@ PROBE	 = $(addprefix tests/hostile/,probe.o probe_calls.o probe_files.o \
 $(OUT)/probe: $(call obj,$(PROBE))
 	$(CC) $(STATIC_LDFLAGS) -o $@ $^
 
-lint: $(SECCOMP)
+lint: $(SECCOMP) $(OUT)/gen/syscalls.h
 	@sh tests/lint.sh $(OUT) full
 print-broker:
 	@echo $(BROKER)

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "sandbox.h"
+#include "trap.h"
 
 #define FLAGS_RO	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | \
 			    MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
@@ -131,10 +132,10 @@ bind_file(int root, int tree, const char *path)
 int
 sandbox_root_empty(const struct sandbox_file *files, size_t n)
 {
-	int	 trees[16], root;
+	int	 trees[SANDBOX_FILES_MAX], root;
 	size_t	 i;
 
-	if (n > sizeof(trees) / sizeof(trees[0])) {
+	if (n > SANDBOX_FILES_MAX) {
 		errno = E2BIG;
 		return (-1);
 	}
@@ -334,6 +335,10 @@ sandbox_seccomp(const struct sock_filter *filter, size_t n)
 {
 	struct sock_fprog	 prog;
 
+#ifdef BERTH_DEBUG
+	if (trap_install() == -1)
+		return (-1);
+#endif
 	prog.len = (unsigned short)n;
 	prog.filter = (struct sock_filter *)(uintptr_t)filter;
 	return ((int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog));

@@ -15,6 +15,8 @@
 
 #include "limits.h"
 
+#define SANDBOX_FILES_MAX	16
+
 /* A file of the host that stays readable in the new root. */
 struct sandbox_file {
 	const char	*path;		/* absolute, on the host and inside */
@@ -42,7 +44,10 @@ struct sandbox_limits {
 /* Lowers soft and hard limits (never raises); core is always 0. */
 int	 sandbox_limit(const struct sandbox_limits *);
 
-/* Installs a filter made at build time (seccomp-gen). */
+/*
+ * Installs a filter made at build time (seccomp-gen).  A debug build says
+ * what it refused.
+ */
 int	 sandbox_seccomp(const struct sock_filter *, size_t n);
 
 /*

@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "../common/selftest.h"
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
@@ -57,6 +59,21 @@ link_init(struct chan *c, enum peer self)
 	chan_init(c, LINK_FD, self, PEER_BROKER);
 }
 
+/* The files that stay readable, and nothing else. */
+static int
+link_fence(const struct link_sandbox *box)
+{
+	struct fence_path	 paths[SANDBOX_FILES_MAX];
+	size_t			 i;
+
+	memset(paths, 0, sizeof(paths));
+	for (i = 0; i < box->nfiles; i++) {
+		paths[i].path = box->files[i].path;
+		paths[i].rights = LANDLOCK_ACCESS_FS_READ_FILE;
+	}
+	return (fence_raise(paths, box->nfiles, box->fence));
+}
+
 void
 link_sandbox(const struct link_sandbox *box)
 {
@@ -70,9 +87,14 @@ link_sandbox(const struct link_sandbox *box)
 		fatal("sandbox: capabilities");
 	if (sandbox_limit(&limits) == -1)
 		fatal("sandbox: limits");
-	if (!LINK_SANITIZER && box->filter != NULL &&
-	    sandbox_seccomp(box->filter, box->nfilter) == -1)
+	if (link_fence(box) == -1)
+		fatal("sandbox: Landlock");
+	selftest_confined(0, box->selftest);
+	if (LINK_SANITIZER || box->filter == NULL)
+		return;
+	if (sandbox_seccomp(box->filter, box->nfilter) == -1)
 		fatal("sandbox: seccomp");
+	selftest_filter();
 }
 
 /* Waits for events on the channel.  0, or -1 with errno. */

@@ -7,11 +7,12 @@
  *	link_init(&c, PEER_X);		the channel, signals, no core
  *	...				whatever needs the host's files
  *	link_sandbox(&box);		for ever
- *	self-test, event loop, X_UP
+ *	event loop, X_UP
  */
 #ifndef WORKER_LINK_H
 #define WORKER_LINK_H
 
+#include "../common/fence.h"
 #include "../common/sandbox.h"
 #include "../proto/chan.h"
 
@@ -23,6 +24,8 @@ struct link_sandbox {
 	struct sandbox_limits	 limits;
 	const struct sock_filter *filter;	/* NULL: none */
 	size_t			 nfilter;
+	unsigned int		 fence;		/* FENCE_CONNECT */
+	unsigned int		 selftest;	/* SELFTEST_* */
 };
 
 /*
@@ -34,8 +37,9 @@ struct link_sandbox {
 void	 link_init(struct chan *c, enum peer self);
 
 /*
- * Root, capabilities, limits, filter, in this order.  Fatal on failure: a
- * worker that is not confined must not see a stranger's byte.  Built with a
+ * Root, capabilities, limits, fence, filter, in this order, then what must
+ * not work is tried.  Fatal on failure: a worker that is not confined must
+ * not see a stranger's byte.  Built with a
  * sanitizer, the address space limit and the filter are left out, as the
  * sanitizer's own needs are unknown to them.
  */

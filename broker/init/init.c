@@ -23,9 +23,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../common/fence.h"
 #include "../../common/log.h"
 #include "../../common/record.h"
 #include "../../common/sandbox.h"
+#include "../../common/selftest.h"
+#include "init.bpf.h"
 #include "init.h"
 
 #define PATH_DEFAULT	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:" \
@@ -35,6 +38,8 @@
 
 /* Where descriptors lie while the app runs; all behind are closed. */
 #define RUN_FD_SIGNALS	4
+#define RUN_FD_MAX	(INIT_FD_STATUS + 2)	/* one more, to be looked at */
+#define STATUS_SIZE	8	/* "255\n" and room */
 
 static struct init	 in;
 static int64_t		 deadline = -1;	/* ms; when all is killed */
@@ -142,17 +147,32 @@ receive_start(void)
 
 /*
  * Not even the app's root looks into pid 1: not dumpable, and from here on
- * without any capability but the one to signal its children.  Held no
- * longer: the layers, the overlay, every mount.
+ * without any capability but the one to signal its children, without a file
+ * to open or a process to make.  Held no longer: the layers, the overlay,
+ * every mount.
  */
 static void
 settle(int signals)
 {
+	static const struct sandbox_limits	 limits = {
+		.nofile = RUN_FD_MAX,
+		.nproc = 0,
+		.fsize = UINT64_MAX,	/* standard error may be a file */
+		.as = 64 * MIB,
+	};
+	const uint64_t				 caps = 1ULL << CAP_KILL;
+
 	if (dup3(signals, RUN_FD_SIGNALS, O_CLOEXEC) == -1 ||
 	    syscall(SYS_close_range, INIT_FD_STATUS + 1, ~0U, 0) == -1 ||
-	    close(INIT_FD_RUN) == -1 ||
-	    sandbox_drop(1ULL << CAP_KILL) == -1)
+	    close(INIT_FD_RUN) == -1)
 		fatal("what the app's start held");
+	if (sandbox_limit(&limits) == -1 || sandbox_drop(caps) == -1 ||
+	    fence_raise(NULL, 0, FENCE_SIGNAL) == -1)
+		fatal("sandbox");
+	selftest_confined(caps, SELFTEST_ROOT);
+	if (sandbox_seccomp(init_filter, init_filter_len) == -1)
+		fatal("sandbox: seccomp");
+	selftest_filter();
 }
 
 /* The status outlives us and the broker in a file. */
@@ -160,7 +180,7 @@ static void __attribute__((noreturn))
 finish(int status)
 {
 	struct msg_exited	 m;
-	char			 text[8];
+	char			 text[STATUS_SIZE];
 	size_t			 i = sizeof(text);
 	int			 v = status;
 

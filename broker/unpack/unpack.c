@@ -17,8 +17,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../common/fence.h"
 #include "../../common/log.h"
 #include "../../common/sandbox.h"
+#include "../../common/selftest.h"
 #include "unpack.bpf.h"
 #include "unpack.h"
 
@@ -36,20 +38,44 @@
 /* What removing any file needs. */
 #define CAPS_REMOVE	(CAP(DAC_OVERRIDE) | CAP(FOWNER))
 
+/* The same for the second fence. */
+#define FS(x)		LANDLOCK_ACCESS_FS_##x
+#define FS_READ		(FS(READ_FILE) | FS(READ_DIR))
+#define FS_REMOVE	(FS(READ_DIR) | FS(REMOVE_FILE) | FS(REMOVE_DIR))
+#define FS_EXPORT	(FS(READ_FILE) | FS(WRITE_FILE) | FS(TRUNCATE) | \
+			    FS(MAKE_REG) | FS(REMOVE_FILE))
+#define FS_APPLY	(FS_READ | FS_REMOVE | FS(WRITE_FILE) | \
+			    FS(TRUNCATE) | FS(REFER) | FS(MAKE_REG) | \
+			    FS(MAKE_DIR) | FS(MAKE_SYM) | FS(MAKE_FIFO) | \
+			    FS(MAKE_CHAR))	/* whiteouts */
+
 static int	 root_layer(const struct msg *);
 static int	 root_none(const struct msg *);
+static int	 fence_empty(void);
+static int	 fence_layer(void);
+static int	 fence_none(void);
+static int	 fence_stack(void);
+
+#define TEST_EMPTY	(SELFTEST_FILES | SELFTEST_ROOT | SELFTEST_ALONE)
 
 static const struct job {
 	enum msg_type	 type;
 	int		(*root)(const struct msg *);
+	int		(*fence)(void);
 	uint64_t	 caps;
+	unsigned int	 selftest;
 	int		(*run)(struct chan *, struct msg *);
 } jobs[] = {
-	{ MSG_UNPACK_IMAGE,	root_none,	0,		image_job },
-	{ MSG_UNPACK_LAYER,	root_layer,	CAPS_APPLY,	layer_job },
-	{ MSG_UNPACK_VERIFY,	root_none,	CAPS_READ,	verify_job },
-	{ MSG_UNPACK_EXPORT,	root_none,	CAPS_READ,	export_job },
-	{ MSG_UNPACK_EMPTY,	root_none,	CAPS_REMOVE,	empty_job },
+	{ MSG_UNPACK_IMAGE,	root_none,	fence_none,	0,
+	    TEST_EMPTY,		image_job },
+	{ MSG_UNPACK_LAYER,	root_layer,	fence_layer,	CAPS_APPLY,
+	    SELFTEST_ALONE,	layer_job },	/* "/" is the layer's */
+	{ MSG_UNPACK_VERIFY,	root_none,	fence_stack,	CAPS_READ,
+	    TEST_EMPTY,		verify_job },
+	{ MSG_UNPACK_EXPORT,	root_none,	fence_stack,	CAPS_READ,
+	    TEST_EMPTY,		export_job },
+	{ MSG_UNPACK_EMPTY,	root_none,	fence_empty,	CAPS_REMOVE,
+	    TEST_EMPTY,		empty_job },
 };
 
 void
@@ -112,6 +138,55 @@ root_layer(const struct msg *m)
 }
 
 static int
+fence_none(void)
+{
+	return (fence_raise(NULL, 0, 0));
+}
+
+/* The root, and the stage beneath it: of a merged view it is not part. */
+static int
+fence_layer(void)
+{
+	static const struct fence_path	 paths[] = {
+		{ "/", -1, FS_APPLY },
+		{ NULL, UNPACK_FD_STAGE, FS_APPLY }
+	};
+
+	return (fence_raise(paths, sizeof(paths) / sizeof(paths[0]), 0));
+}
+
+static int
+fence_empty(void)
+{
+	static const struct fence_path	 path = { NULL, UNPACK_FD_TRASH,
+					    FS_REMOVE };
+
+	return (fence_raise(&path, 1, 0));
+}
+
+/* An image and its layers to be read, and where an export goes to. */
+static int
+fence_stack(void)
+{
+	static struct fence_path	 paths[LAYERS_MAX + 2];
+	struct stat			 st;
+	size_t				 n = 0;
+	int				 fd;
+
+	paths[n++] = (struct fence_path){ NULL, UNPACK_FD_IMAGE, FS_READ };
+	for (fd = UNPACK_FD_LAYERS; n <= LAYERS_MAX &&
+	    fcntl(fd, F_GETFD) != -1; fd++)
+		paths[n++] = (struct fence_path){ NULL, fd, FS_READ };
+	/* a file that is open needs no right */
+	if (fstat(UNPACK_FD_OUT, &st) == -1)
+		return (-1);
+	if (S_ISDIR(st.st_mode))
+		paths[n++] = (struct fence_path){ NULL, UNPACK_FD_OUT,
+		    FS_EXPORT };
+	return (fence_raise(paths, n, 0));
+}
+
+static int
 confine(const struct job *j, const struct msg *m)
 {
 	static const struct sandbox_limits	 limits = {
@@ -122,10 +197,13 @@ confine(const struct job *j, const struct msg *m)
 	};
 
 	if (j->root(m) == -1 || sandbox_limit(&limits) == -1 ||
-	    sandbox_drop(j->caps) == -1)
+	    sandbox_drop(j->caps) == -1 || j->fence() == -1)
 		return (-1);
-	return (sandbox_seccomp(unpack_filter,
-	    sizeof(unpack_filter) / sizeof(unpack_filter[0])));
+	selftest_confined(j->caps, j->selftest);
+	if (sandbox_seccomp(unpack_filter, unpack_filter_len) == -1)
+		return (-1);
+	selftest_filter();
+	return (0);
 }
 
 static const struct job *

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
+#include "../../common/selftest.h"
 #include "../../proto/evchan.h"
 #include "../link.h"
 #include "fetch.bpf.h"
@@ -47,6 +48,8 @@ static const struct link_sandbox	 sandbox = {
 	},
 	.filter = fetch_filter,
 	.nfilter = fetch_filter_len,
+	.fence = FENCE_CONNECT,		/* any port may be a registry's */
+	.selftest = SELFTEST_FILES | SELFTEST_ROOT | SELFTEST_ALONE,
 };
 
 void

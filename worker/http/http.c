@@ -15,6 +15,7 @@
 #include <event2/event.h>
 
 #include "../../common/log.h"
+#include "../../common/selftest.h"
 #include "../../proto/evchan.h"
 #include "../link.h"
 #include "http.h"
@@ -165,7 +166,9 @@ main(void)
 			.nproc = 0, .fsize = 0, .as = AS_MAX
 		},
 		.filter = http_filter,
-		.nfilter = http_filter_len
+		.nfilter = http_filter_len,
+		.selftest = SELFTEST_FILES | SELFTEST_ROOT | SELFTEST_FORK |
+		    SELFTEST_ALONE
 	};
 	struct event_base	*base;
 	struct chan		 c;
