@@ -194,10 +194,8 @@ config_app_clear(struct config_app *a)
 {
 	size_t	 i;
 
-	for (i = 0; i < a->nparams; i++) {
-		free(a->params[i].argument);
-		free(a->params[i].environment);
-	}
+	for (i = 0; i < a->nparams; i++)
+		config_param_clear(&a->params[i]);
 	free(a->params);
 	words_free(a->env, a->nenv);
 	words_free(a->args, a->nargs);

@@ -111,6 +111,8 @@ const char	*config_add_env(struct config_app *, const char *assignment);
 /* Takes the param's strings, on failure too. */
 const char	*config_add_param(struct config_app *, const char *name,
 		    struct config_param *);
+/* Frees what it holds and zeroes it. */
+void		 config_param_clear(struct config_param *);
 /* NULL with *why when name cannot be one. */
 struct config_app *config_add_app(struct config *, const char *name,
 		    const char **why);

@@ -332,6 +332,14 @@ param_check(const struct config_app *a, const char *name,
 	return (NULL);
 }
 
+void
+config_param_clear(struct config_param *p)
+{
+	free(p->argument);
+	free(p->environment);
+	memset(p, 0, sizeof(*p));
+}
+
 const char *
 config_add_param(struct config_app *a, const char *name,
     struct config_param *p)
@@ -344,8 +352,7 @@ config_add_param(struct config_app *a, const char *name,
 	    sizeof(*grown))) == NULL)
 		why = no_memory;
 	if (why != NULL) {
-		free(p->argument);
-		free(p->environment);
+		config_param_clear(p);
 		return (why);
 	}
 	a->params = grown;

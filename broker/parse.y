@@ -142,7 +142,7 @@ option	: IMAGE STRING { app_set(IMAGE, $2, config_set_image); }
 	| ENVIRONMENT STRING { app_env($2); }
 	| ARGUMENT arguments
 	| EXEC STRING { app_text(EXEC, &app->exec, $2); }
-	| PARAMETER STRING { memset(&param, 0, sizeof(param)); } fills {
+	| PARAMETER STRING { config_param_clear(&param); } fills {
 		param_close($2);
 	}
 	| NET NONE { once(&app->seen, NET); }
@@ -492,8 +492,7 @@ config_parse_text(struct config *c, const char *path, const char *text,
 	in.next = 1;
 	yyparse();
 	config_app_clear(&scrap);
-	free(param.argument);
-	free(param.environment);
+	config_param_clear(&param);
 	conf = NULL;
 	app = nowhere = NULL;
 	return (in.errors);
