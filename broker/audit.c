@@ -21,7 +21,7 @@
 #include "../common/log.h"
 #include "broker.h"
 
-#define LINE_MAX_LEN	8192
+#define LINE_MAX_LEN	8192	/* with its newline */
 
 struct head {
 	uint64_t	 seq;
@@ -70,13 +70,35 @@ audit_torn(const char *tail, size_t len, off_t keep)
 	return (ftruncate(auditfd, keep));
 }
 
-/* Sequence and hash of the last line; zeros for an empty record. */
+/* The number that a line begins with; -1 with errno when it has none. */
+static int
+audit_seq(const char *line, uint64_t *seq)
+{
+	char	*end;
+
+	errno = EINVAL;
+	if (strncmp(line, "{\"seq\":", 7) != 0 || line[7] < '1' ||
+	    line[7] > '9')
+		return (-1);
+	errno = 0;
+	*seq = strtoull(line + 7, &end, 10);
+	if (errno == 0 && (*end != ',' || *seq == UINT64_MAX))
+		errno = EINVAL;
+	return (errno == 0 ? 0 : -1);
+}
+
+/*
+ * Sequence and hash of the last line; zeros for an empty record.  What no
+ * writer of ours leaves behind is refused: a record is never begun anew
+ * behind something that was one.
+ */
 static int
 audit_head(struct head *h)
 {
-	char		 tail[2 * LINE_MAX_LEN], *line, *end;
+	char		 tail[2 * LINE_MAX_LEN + 1], *line, *end;
 	struct stat	 st;
 	off_t		 from;
+	size_t		 whole;
 	ssize_t		 n;
 
 	memset(h, 0, sizeof(*h));
@@ -90,22 +112,21 @@ audit_head(struct head *h)
 	if ((n = pread(auditfd, tail, sizeof(tail) - 1, from)) <= 0)
 		return (-1);
 	tail[n] = '\0';
-	if ((end = memrchr(tail, '\n', (size_t)n)) == NULL)
-		end = tail - 1;
-	if (end + 1 < tail + n && audit_torn(end + 1,
-	    (size_t)(tail + n - end - 1), from + (end + 1 - tail)) == -1)
+	end = memrchr(tail, '\n', (size_t)n);
+	whole = end == NULL ? 0 : (size_t)(end + 1 - tail);
+	errno = EINVAL;
+	if ((size_t)n - whole > LINE_MAX_LEN)
 		return (-1);
-	if (end < tail)
+	if (whole < (size_t)n && audit_torn(tail + whole, (size_t)n - whole,
+	    from + (off_t)whole) == -1)
+		return (-1);
+	if (end == NULL)
 		return (0);
-	*end = '\0';
 	line = memrchr(tail, '\n', (size_t)(end - tail));
 	line = line == NULL ? tail : line + 1;
-	if (strncmp(line, "{\"seq\":", 7) != 0) {
-		errno = EINVAL;
+	errno = EINVAL;
+	if (end + 1 - line > LINE_MAX_LEN || audit_seq(line, &h->seq) == -1)
 		return (-1);
-	}
-	h->seq = strtoull(line + 7, NULL, 10);
-	*end = '\n';
 	SHA256Data((const uint8_t *)line, (size_t)(end + 1 - line), h->hash);
 	return (0);
 }
