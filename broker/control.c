@@ -115,10 +115,20 @@ app_stop(struct app *a)
 {
 	static const struct timeval	 grace = {
 		STOP_GRACE_MS / 1000 + STOP_MARGIN, 0 };
+	struct audit	 record;
 
 	if (a->pod == NULL || a->state == APP_STOPPING)
 		return;
 	a->state = APP_STOPPING;
+	/* its outcome is the end of the pod, on that pod's own line; an app
+	 * is stopped even when nothing can be written any more */
+	memset(&record, 0, sizeof(record));
+	record.action = "stop";
+	record.object = a->id;
+	record.detail = a->conf->name;
+	record.rule = env.stopping ? "berthd ends" : "control endpoint";
+	http_creds(&record.uid, &record.pid);
+	(void)audit_intent(&record);
 	pod_signal(a->pod, SIGTERM);
 	evtimer_add(a->timer, &grace);
 }

@@ -225,6 +225,23 @@ fetch_stored(const struct msg_fetch *m, const struct fetch_cb *cb,
 	return (1);
 }
 
+/* Before a packet leaves. */
+static void
+fetch_refused(const struct msg_fetch *m, const struct fetch_cb *cb,
+    const char *why)
+{
+	struct audit	 a;
+
+	memset(&a, 0, sizeof(a));
+	a.action = "fetch";
+	a.object = m->ref;
+	a.rule = "no unverified image";
+	a.uid = cb->uid;
+	a.pid = cb->pid;
+	audit_outcome(&a, 0, "refused", why);
+	cb->done(cb->arg, NULL, why);
+}
+
 struct fetch *
 fetch_start(const struct msg_fetch *m, const struct fetch_cb *cb)
 {
@@ -235,7 +252,7 @@ fetch_start(const struct msg_fetch *m, const struct fetch_cb *cb)
 	if (fetch_stored(m, cb, &known))
 		return (NULL);
 	if ((m->insecure & INSECURE_IMAGE) == 0) {
-		cb->done(cb->arg, NULL, "signature verification for docker "
+		fetch_refused(m, cb, "signature verification for docker "
 		    "images is not supported (try --insecure-options=image)");
 		return (NULL);
 	}

@@ -40,6 +40,7 @@ struct pod {
 	int		 imagefd;	/* images/<id>, shared lock */
 	int		 ended;		/* pid 1 has said how */
 	uint32_t	 status;
+	char		 rule[APPNAME_MAXLEN + 80];
 	char		 why[MSG_TEXT_SIZE];
 };
 
@@ -255,16 +256,15 @@ pod_send_start(struct pod *p)
 
 /* What allowed it: named so that an auditor sees each option used. */
 static const char *
-pod_rule(const struct msg_run *m)
+pod_rule(struct pod *p, const struct msg_run *m, const char *app)
 {
-	static char	 rule[64];
-
-	snprintf(rule, sizeof(rule), "owner of the store%s%s%s%s",
+	snprintf(p->rule, sizeof(p->rule), "%s%s%s%s%s%s",
+	    *app != '\0' ? "declared app " : "owner of the store", app,
 	    (m->insecure & INSECURE_CAPABILITIES) ? ", capabilities" : "",
 	    (m->insecure & INSECURE_PATHS) ? ", paths" : "",
 	    (m->insecure & INSECURE_SECCOMP) ? ", seccomp" : "",
 	    (m->flags & RUN_NETHOST) ? ", net=host" : "");
-	return (rule);
+	return (p->rule);
 }
 
 static int
@@ -316,7 +316,7 @@ pod_start(const struct msg_run *m, int recordfd, const struct pod_cb *cb,
 	p->audit.action = *cb->app != '\0' ? "start" : "run";
 	p->audit.object = p->image;
 	p->audit.detail = p->uuid;
-	p->audit.rule = pod_rule(m);
+	p->audit.rule = pod_rule(p, m, cb->app);
 	p->audit.uid = cb->uid;
 	p->audit.pid = cb->pid;
 	if ((r = image_find(m->image, p->image)) != IMAGE_FOUND)
