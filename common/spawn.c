@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -186,6 +187,23 @@ child_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/*
+ * Dies with the broker.  One that died before the kernel had heard of it
+ * sends no signal, but it has closed its end of the channel by then.
+ */
+static int
+child_follow(void)
+{
+	struct pollfd	 pfd = { .fd = SPAWN_FD_CHAN };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 ||
+	    poll(&pfd, 1, 0) == -1)
+		return (-1);
+	if ((pfd.revents & POLLHUP) != 0)
+		_exit(125);
+	return (0);
+}
+
 static void __attribute__((noreturn))
 child(const struct spawn *sp, int go)
 {
@@ -209,8 +227,8 @@ child(const struct spawn *sp, int go)
 	    setresuid(0, 0, 0) == -1)
 		child_fail(sp->name, "set ids");
 	/* behind the change of ids, which clears it */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
-		child_fail(sp->name, "prctl");
+	if (child_follow() == -1)
+		child_fail(sp->name, "follow the broker");
 	umask(022);
 	syscall(SYS_execveat, exe, "", argv, envp, AT_EMPTY_PATH);
 	child_fail(sp->name, "exec");

@@ -15,6 +15,7 @@
 #include "limits.h"
 
 #define SPAWN_FDS_MAX	(LAYERS_MAX + 16)
+#define SPAWN_FD_CHAN	3
 
 /* Either a descriptor (copied) or a path that the child opens O_PATH. */
 struct spawn_fd {
@@ -31,6 +32,7 @@ struct spawn {
 	int		 cgroupfd;	/* v2: born in this one; else -1 */
 	const char	*const *cgroups; /* v1: cgroup.procs files to join, or
 					 * NULL; ends with NULL */
+	/* The first is the helper's channel, whose other end we keep. */
 	unsigned int	 nfds;
 	struct spawn_fd	 fds[SPAWN_FDS_MAX];	/* become 3, 4, 5, ... */
 };
