@@ -35,9 +35,6 @@
 #ifndef F_SEAL_EXEC
 #define F_SEAL_EXEC		0x20
 #endif
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC	(1U << 2)
-#endif
 
 int
 spawn_helper(const char *name)
@@ -159,7 +156,7 @@ child_fds(const struct spawn *sp, int *exe)
 		if ((high[i] = fcntl(fd, F_DUPFD_CLOEXEC, from)) == -1)
 			child_fail(sp->name, "dup");
 	}
-	if ((*exe = fcntl(sp->exe, F_DUPFD_CLOEXEC, from)) == -1)
+	if ((*exe = fcntl(sp->exe, F_DUPFD_CLOEXEC, from + 1)) == -1)
 		child_fail(sp->name, "dup");
 	for (i = 0; i < sp->nfds; i++)
 		if (dup2(high[i], 3 + (int)i) == -1)
@@ -167,9 +164,14 @@ child_fds(const struct spawn *sp, int *exe)
 	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
 	    dup2(fd, 0) == -1 || dup2(fd, 1) == -1)
 		child_fail(sp->name, "/dev/null");
-	if (syscall(SYS_close_range, 3 + sp->nfds, ~0U,
-	    CLOSE_RANGE_CLOEXEC) == -1)
+	/*
+	 * All else goes now, not at the exec: as long as we hold the
+	 * broker's ends of channels, its death closes none of them.
+	 */
+	if (dup3(*exe, from, O_CLOEXEC) == -1 ||
+	    syscall(SYS_close_range, from + 1, ~0U, 0) == -1)
 		child_fail(sp->name, "close_range");
+	*exe = from;
 }
 
 static void

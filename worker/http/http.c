@@ -163,7 +163,9 @@ main(void)
 	struct link_sandbox	 box = {
 		.limits = {
 			.nofile = HTTP_CONNS_MAX + SPARE_FDS,
-			.nproc = 0, .fsize = 0, .as = AS_MAX
+			.nproc = 0,
+			.fsize = UINT64_MAX,	/* a log may be a file */
+			.as = AS_MAX
 		},
 		.filter = http_filter,
 		.nfilter = http_filter_len,
