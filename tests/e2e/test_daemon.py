@@ -88,7 +88,7 @@ def test_pods_survive_the_command_line_only_by_their_daemon(
 def slow(registry, tmp_path):
     n = lib.Nginx(str(tmp_path / "slow"), """
       server { listen 127.0.0.1:PORT;
-        location ~ /blobs/ { proxy_pass http://%(r)s; limit_rate 300k;
+        location ~ /blobs/ { proxy_pass http://%(r)s; limit_rate 1500k;
           proxy_set_header Host $http_host; }
         location / { proxy_pass http://%(r)s;
           proxy_set_header Host $http_host; } }
