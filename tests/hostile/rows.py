@@ -58,7 +58,8 @@ class Row:
         if run is not None and status == 1 and not good:
             status = 125
         self.status = status if isinstance(status, tuple) else (status,)
-        assert re.fullmatch(r"[%s]\d+\.[a-z0-9.-]+" % SECTIONS, id_), id_
+        assert re.fullmatch(r"[%s]\d+\.[a-z0-9]+([.-][a-z0-9]+)*" % SECTIONS,
+                            id_), id_
         assert id_ not in ALL, id_
         assert own or good or says, id_
         self.module = make.__module__

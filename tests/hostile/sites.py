@@ -82,8 +82,9 @@ class Hostile:
         self.port = self.open()
         self.addr = "127.0.0.1:%d" % self.port
 
-    def open(self, context=None):
-        s = Server(("127.0.0.1", 0), Answers)
+    def open(self, context=None, address="127.0.0.1"):
+        """A further door to the same sites; returns its port."""
+        s = Server((address, 0), Answers)
         s.registry = self
         if context:
             s.socket = context.wrap_socket(s.socket, server_side=True,
@@ -116,11 +117,13 @@ class Site:
 
     .image() makes an image and serves it as NAME:latest; on[PREFIX] is a
     function of the handler that answers paths with that prefix instead,
-    and may call .usual(h).  .seen: (method, path, header fields)."""
+    and may call .usual(h).  .says: a further regular expression for berth's
+    line, where one function makes several rows.  .seen: (method, path, header fields)."""
 
     def __init__(self, server, name):
         self.server, self.name = server, name
         self.addr, self.port = server.addr, server.port
+        self.says = ""
         self.path = "/v2/%s/" % name
         self.ref = "docker://%s/%s" % (self.addr, name)
         self.blobs, self.documents = {}, {}
