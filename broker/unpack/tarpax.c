@@ -218,7 +218,7 @@ record(struct tar_pax *p, const char *key, size_t keylen, const char *value,
 {
 	size_t	 i, n = strlen(XATTR_PREFIX);
 
-	if (keylen > n && memcmp(key, XATTR_PREFIX, n) == 0)
+	if (keylen >= n && memcmp(key, XATTR_PREFIX, n) == 0)
 		return (take_xattr(p, key + n, keylen - n, value, len));
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strlen(keys[i].key) == keylen &&
