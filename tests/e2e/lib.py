@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The berth authors
 """What the end-to-end tests share: running berth, servers, the inventory."""
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -314,14 +315,16 @@ class Registry(Server):
 
     @contextlib.contextmanager
     def damaged(self, digest, change):
-        """The blob's bytes are change(bytes) for a while."""
+        """The blob's bytes are change(bytes) for a while; gives their
+        digest."""
         p = self.blob_file(digest)
         with open(p, "rb") as f:
             old = f.read()
+        new = change(old)
         with open(p, "wb") as f:
-            f.write(change(old))
+            f.write(new)
         try:
-            yield
+            yield "sha256:" + hashlib.sha256(new).hexdigest()
         finally:
             with open(p, "wb") as f:
                 f.write(old)

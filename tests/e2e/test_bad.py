@@ -174,11 +174,11 @@ DAMAGE = {
 def test_damaged_layer(store, registry, name, how):
     _, layers = blobs(registry, name)
     digest = layers[2]
-    with registry.damaged(digest, DAMAGE[how]):
+    with registry.damaged(digest, DAMAGE[how]) as came:
         r = store(INSECURE, "fetch", registry.ref(name))
         line = failed(r, 1, digest[7:])
-    if how == "flipped":                # says what came, too
-        assert line.count("sha256:") >= 2, line
+    if how == "flipped":                # names what came: it was hashed,
+        assert came[7:] in line, line   # not decoded
     assert store.images() == [] and store.ls("refs") == []
     # The good layers may stay: they are whole and verified.
     assert "sha256-" + digest[7:] not in store.layers()
