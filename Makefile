@@ -78,7 +78,7 @@ FETCH	 = worker/fetch/fetch.o $(FETCH_MORE) \
 FETCH_MORE = $(addprefix worker/fetch/,addr.o answer.o auth.o blob.o \
 	   challenge.o doc.o error.o head.o header.o http.o registry.o \
 	   retry.o url.o) worker/link.o
-FETCH_LIBS = -lcurl -lcrypto -ljansson -levent_core -lbsd
+FETCH_LIBS = -lcurl -lssl -lcrypto -ljansson -levent_core -lbsd
 
 CLI	 = worker/cli/berth.o $(CLI_MORE) \
 	   common/spawn.o common/record.o $(PROTO) $(COMMON)

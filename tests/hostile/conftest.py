@@ -117,6 +117,7 @@ class Bench:
         top = tempfile.mkdtemp(prefix="h.", dir=scratch)
         self.store = lib.Store(os.path.join(top, "s"))
         self.top = top
+        os.mkdir(os.path.join(top, "own"))
         self.inventories = []
         self.refusals = 0
 
@@ -126,14 +127,15 @@ class Bench:
         """The server's sites behind TLS of a certificate nobody knows."""
         return self.hostile.tls(*self.certificate("self"))
 
-    def certificate(self, name, alt="IP:127.0.0.1", more=()):
+    def certificate(self, name, alt="IP:127.0.0.1", more=(), key="ec"):
         """Of its own signature: (key, certificate), made once."""
         top = os.path.join(self.scratch, "tls-" + name)
         if not os.path.isdir(top):
             os.mkdir(top)
             subprocess.run(
-                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                ["openssl", "req", "-x509", "-newkey", key, *(
+                    ["-pkeyopt", "ec_paramgen_curve:prime256v1"]
+                    if key == "ec" else []), "-nodes", "-keyout",
                  top + "/key", "-out", top + "/cert", "-days", "30",
                  "-subj", "/CN=127.0.0.1"] +
                 (["-addext", "subjectAltName=" + alt] if alt else []) +
@@ -162,9 +164,9 @@ class Bench:
         for before in self.inventories:
             before["files"].add(path)
 
-    @staticmethod
-    def unlink(path):
-        os.unlink(path)
+    def own(self, name):
+        """A path for a file of the row's own."""
+        return os.path.join(self.top, "own", name)
 
     # The inventory.
 

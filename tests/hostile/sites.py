@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 import urllib.parse
+import warnings
 
 import images
 from fakeregistry import Handler
@@ -97,9 +98,13 @@ class Hostile:
     def tls(self, key, cert, **k):
         """The same sites behind TLS; returns the port."""
         c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if "ciphers" in k:
+            c.set_ciphers(k.pop("ciphers"))
         c.load_cert_chain(cert, key)
-        for name, value in k.items():
-            setattr(c, name, value)
+        with warnings.catch_warnings():         # old versions are the point
+            warnings.simplefilter("ignore")
+            for name, value in k.items():
+                setattr(c, name, value)
         return self.open(c)
 
     def site(self, name):

@@ -243,14 +243,13 @@ def _(bench):
            "a host name that leads to an address: %s", own=True)
 def _(bench, arg):
     bench.site.image()
-    hosts = bench.top + ".hosts"
+    hosts = bench.own("hosts")
     with open(hosts, "w", encoding="ascii") as f:
         f.write("%s registry.test\n" % arg[0])
     r = rows.Row("R4.x", "", refused, says=r"registry\.test.*" + arg[1])
     bench.refused(r, bench.within({"/etc/hosts": hosts}, bench.store.argv(
         "--insecure-options=image,http", "fetch", "docker://registry.test:%d"
         "/%s" % (bench.site.port, bench.site.name))))
-    bench.unlink(hosts)
     assert bench.site.seen == []
 
 

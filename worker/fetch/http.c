@@ -10,6 +10,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +39,7 @@ struct xfer {
 	struct http_spec	 spec;	/* url, accept, token: not kept */
 	struct head_reader	 reader;
 	const char		*refused;
+	char			*tls_host;	/* NULL: not verified */
 	char			 address[64];
 	char			 text[CURL_ERROR_SIZE];
 };
@@ -228,6 +231,7 @@ xfer_free(struct xfer *x)
 	}
 	curl_slist_free_all(x->fields);
 	head_free(&x->reader);
+	free(x->tls_host);
 	free(x);
 }
 
@@ -331,9 +335,38 @@ xfer_restrict(struct xfer *x)
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "berth/" BERTH_VERSION);
 }
 
+/*
+ * libcurl takes a certificate's common name for a host's when there is no
+ * alternative name; RFC 9525 6.3 has ended that, and OpenSSL can be told.
+ */
+static CURLcode
+xfer_tls_host(CURL *easy, void *ssl_ctx, void *arg)
+{
+	X509_VERIFY_PARAM	*param = SSL_CTX_get0_param(ssl_ctx);
+	const struct xfer	*x = arg;
+	const char		*host = x->tls_host;
+	char			 addr[INET6_ADDRSTRLEN];
+	struct in_addr		 in4;
+
+	(void)easy;
+	X509_VERIFY_PARAM_set_hostflags(param,
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (*host == '[') {
+		snprintf(addr, sizeof(addr), "%.*s", (int)strcspn(host + 1,
+		    "]"), host + 1);
+		host = addr;
+	}
+	if (*x->tls_host == '[' || inet_pton(AF_INET, host, &in4) == 1)
+		return (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1 ?
+		    CURLE_OK : CURLE_SSL_CERTPROBLEM);
+	return (X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 ?
+	    CURLE_OK : CURLE_SSL_CERTPROBLEM);
+}
+
 /* Only for https: reading the bundle costs more than a plain exchange. */
-static void
-xfer_tls(struct xfer *x)
+static int
+xfer_tls(struct xfer *x, const char *host)
 {
 	CURL	*c = x->easy;
 
@@ -343,7 +376,14 @@ xfer_tls(struct xfer *x)
 	if (x->spec.insecure_tls) {
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+		return (0);
 	}
+	if ((x->tls_host = strdup(host)) == NULL ||
+	    curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, x) != CURLE_OK ||
+	    curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, xfer_tls_host) !=
+	    CURLE_OK)
+		return (-1);
+	return (0);
 }
 
 static int
@@ -354,8 +394,9 @@ xfer_set(struct xfer *x, const struct http_spec *s)
 
 	xfer_callbacks(x);
 	xfer_restrict(x);
-	if (strcmp(s->url->scheme, "https") == 0)
-		xfer_tls(x);
+	if (strcmp(s->url->scheme, "https") == 0 &&
+	    xfer_tls(x, s->url->host) == -1)
+		return (-1);
 	if (curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, s->url->scheme) !=
 	    CURLE_OK ||
 	    curl_easy_setopt(c, CURLOPT_URL, s->url->text) != CURLE_OK)
