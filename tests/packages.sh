@@ -12,17 +12,16 @@
 #     isa-l-devel libzstd-devel zlib-devel libseccomp-devel glibc-static
 #   demo:  docker-distribution skopeo busybox curl python3
 #   check: clang libcmocka-devel python3-pytest mandoc umoci redis nginx
-#     strace attr e2fsprogs util-linux zstd openssl binutils iproute
-#     procps-ng lsof shellcheck
+#     strace e2fsprogs util-linux zstd openssl binutils iproute procps-ng
 set -eu
 
 build="gcc make bison libc6-dev libevent-dev libbsd-dev libmd-dev
 libjansson-dev libcurl4-openssl-dev libarchive-dev libssl-dev libisal-dev
 libzstd-dev zlib1g-dev libseccomp-dev"
-demo="docker-registry skopeo busybox-static curl python3"
+demo="docker-registry skopeo busybox-static curl python3 ca-certificates"
 check="clang libcmocka-dev python3-pytest mandoc umoci redis-server
-redis-tools nginx-light strace attr e2fsprogs util-linux zstd openssl
-binutils iproute2 procps lsof shellcheck ca-certificates"
+redis-tools nginx-light strace e2fsprogs util-linux zstd openssl binutils
+iproute2 procps"
 
 case ${1:-} in
 build)	want="$build" ;;
