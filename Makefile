@@ -58,7 +58,12 @@ UNPACK_MORE += $(addprefix broker/unpack/,aci.o acifield.o apprecord.o \
 	   check.o config.o digest.o document.o export.o exportaci.o \
 	   exportoci.o image.o index.o json.o jsonout.o manifest.o \
 	   outfile.o pathtree.o tarout.o tarpaxout.o)
-UNPACK_LIBS = -larchive -lisal -lz -lzstd -lcrypto -ljansson -lbsd -lpthread
+# Linked in where there is an archive to link: of these libraries a helper
+# uses little, and loading all that they bring took most of its time.
+UNPACK_LIBS = -Wl,--gc-sections $(call lib,archive) -lisal $(call lib,z) \
+	   $(call lib,zstd) $(call lib,crypto) $(call lib,jansson) \
+	   $(call lib,bsd) $(call lib,md) -lpthread
+lib	 = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 
 INIT	 = broker/init/init.o $(INIT_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
