@@ -38,14 +38,14 @@ COMMON	 = common/log.o common/valid.o common/ref.o
 SANDBOX	 = common/sandbox.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
-BROKER	 = broker/berthd.o broker/config.o broker/config_set.o \
+BROKER	 = broker/berthd.o broker/confine.o broker/config.o broker/config_set.o \
 	   broker/parse.o broker/dispatch.o broker/child.o \
 	   broker/client.o broker/fetch.o broker/commit.o broker/layer.o broker/image.o \
 	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
 	   broker/pod.o broker/cgroup.o broker/audit.o \
 	   broker/control.o broker/http.o broker/applog.o \
 	   proto/evchan.o common/spawn.o common/record.o \
-	   $(PROTO) $(COMMON)
+	   common/sandbox.o $(if $(DEBUG),common/trap.o) $(PROTO) $(COMMON)
 BROKER_LIBS = -levent_core -lbsd -lmd
 
 UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
@@ -130,6 +130,9 @@ $(OUT)/seccomp-gen: common/seccomp-gen.c
 	$(CC) $(ALL_CFLAGS) -pie -o $@ $< -lseccomp
 SECCOMP	 = $(patsubst %.seccomp,$(OUT)/gen/%.bpf.h,$(notdir $(wildcard \
 	   broker/*.seccomp broker/*/*.seccomp worker/*/*.seccomp)))
+$(OUT)/gen/%.bpf.h: broker/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: broker/init/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
@@ -142,7 +145,7 @@ $(OUT)/gen/%.bpf.h: worker/http/%.seccomp $(OUT)/seccomp-gen
 $(OUT)/gen/%.bpf.h: worker/fetch/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
-$(call obj,broker/init/init.o $(INIT_MORE)) \
+$(call obj,broker/confine.o broker/init/init.o $(INIT_MORE)) \
 $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
 $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
@@ -213,7 +216,8 @@ test_appconfig_OBJS = broker/init/appconfig.o common/record.o
 $(OUT)/obj/tests/unit/test_container_filter.o: | $(OUT)/gen/container.bpf.h
 test_trap_OBJS = common/sandbox.o common/fence.o common/selftest.o \
 	   common/trap.o common/log.o
-$(OUT)/obj/tests/unit/test_trap.o: | $(SECCOMP)
+$(OUT)/obj/tests/unit/test_trap.o $(OUT)/obj/tests/unit/test_broker_filter.o: \
+	   | $(SECCOMP)
 
 define unit_rule
 $$(OUT)/unit/$(1): $$(OUT)/obj/tests/unit/$(1).o $$(call obj,$$($(1)_OBJS))

@@ -201,6 +201,7 @@ run_private(void)
 	(void)setsid();
 	if (fcntl(PRIVATE_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatalx("-p: descriptor 3 is not open");
+	confine();
 	(void)store_open(env.conf->store);	/* told to who asks */
 	setup_signals();
 	client_new(PRIVATE_FD);
@@ -224,6 +225,7 @@ run_daemon(const struct options *o)
 			fatalx("event loop");
 	}
 	client_listen();
+	confine();
 	setup_signals();
 	log_info("serving %s port %u, store %s", env.conf->listen,
 	    env.conf->port, env.conf->store);

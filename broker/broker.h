@@ -42,6 +42,14 @@ void	 broker_idle(void);
 /* Ends a daemon: apps stopped, then exit with 0. */
 void	 broker_quit(void);
 
+/* confine.c */
+
+/*
+ * For ever: few capabilities, no new privileges, a filter that all whom we
+ * start inherit.  Fatal on failure.
+ */
+void	 confine(void);
+
 /* child.c: every process that the broker has started */
 
 struct child;
