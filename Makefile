@@ -229,6 +229,8 @@ $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 unit: $(addprefix $(OUT)/unit/,$(UNIT))
 	@set -e; for t in $(UNIT); do $(OUT)/unit/$$t; done
 
+include tests/bench/bench.mk
+
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)

@@ -4,7 +4,7 @@
 # Installs the distribution's packages that a target of the Makefile needs,
 # and only those that are missing.
 #
-#	tests/packages.sh build|demo|check
+#	tests/packages.sh build|demo|check|bench
 #
 # Fedora, by hand:
 #   build: gcc make bison libevent-devel libbsd-devel libmd-devel
@@ -22,12 +22,16 @@ demo="docker-registry skopeo busybox-static curl python3 ca-certificates"
 check="clang libcmocka-dev python3-pytest mandoc umoci redis-server
 redis-tools nginx-light strace e2fsprogs util-linux zstd openssl binutils
 iproute2 procps"
+# The peers (podman, crun, runc, docker, buildah, umoci) are the user's to
+# install or to leave out.
+bench="docker-registry skopeo curl wrk zstd e2fsprogs util-linux python3"
 
 case ${1:-} in
 build)	want="$build" ;;
 demo)	want="$build $demo" ;;
 check)	want="$build $demo $check" ;;
-*)	echo "usage: packages.sh build|demo|check" >&2; exit 2 ;;
+bench)	want="$build $bench" ;;
+*)	echo "usage: packages.sh build|demo|check|bench" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null
