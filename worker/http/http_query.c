@@ -77,8 +77,7 @@ utf8_len(const unsigned char *s)
 		return (0);
 	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
 	switch (s[0]) {
-	case 0xc2: lo = 0xa0; break;
-	case 0xe0: lo = 0xa0; break;
+	case 0xc2: case 0xe0: lo = 0xa0; break;
 	case 0xed: hi = 0x9f; break;	/* no surrogates */
 	case 0xf0: lo = 0x90; break;
 	case 0xf4: hi = 0x8f; break;
