@@ -3,8 +3,10 @@
 #
 #   make            build into out/
 #   make check      what a fresh machine needs, then every test but the long
+#   make fuzz       each fuzz target for FUZZ_SECONDS (60)
 #   make demo       the whole story on a loopback registry
 #   make lint       line budgets, mandoc, static analysis
+#   make check SANITIZE=1   the tests again, with ASan and UBSan, out-san/
 #   make install    into $(DESTDIR)$(PREFIX)
 
 PREFIX	 ?= /usr/local
@@ -15,7 +17,7 @@ MANDIR	 ?= $(PREFIX)/share/man
 SYSCONFDIR ?= /etc/berth
 
 CC	 ?= cc
-OUT	 ?= out
+OUT	 ?= $(if $(SANITIZE),out-san,out)
 VERSION	 = 0.1.0
 
 WARN	 = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
@@ -29,8 +31,22 @@ OPT	 ?= -O2 -g
 ifdef DEBUG
 DEFS	+= -DBERTH_DEBUG
 endif
+ifdef SANITIZE
+# A static program cannot have ASan: of init's objects there is a second set,
+# which traps where UBSan would speak.
+HARDEN	 = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
+	   -fno-omit-frame-pointer $(SAN)
+SAN	 = -fsanitize=address,undefined -fno-sanitize-recover=all
+INIT_SAN = -fsanitize=undefined -fsanitize-undefined-trap-on-error
+INIT_OBJDIR = $(OUT)/obj-init
+SAN_OBJ	 = $(OUT)/obj/tests/sanitize.o
+else
+WERROR	 = -Werror
+INIT_OBJDIR = $(OUT)/obj
+endif
 ALL_CFLAGS = -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(DEFS) -I$(OUT)/gen $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SAN) \
+	   $(LDFLAGS)
 STATIC_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 
 PROTO	 = proto/msg.o proto/msg_check.o proto/chan.o
@@ -99,20 +115,24 @@ all: $(PROGS)
 
 obj	 = $(addprefix $(OUT)/obj/,$(1))
 
-$(OUT)/berthd: $(call obj,$(BROKER))
+$(OUT)/berthd: $(call obj,$(BROKER)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BROKER_LIBS)
-$(OUT)/berth-unpack: $(call obj,$(UNPACK))
+$(OUT)/berth-unpack: $(call obj,$(UNPACK)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(UNPACK_LIBS)
-$(OUT)/berth-init: $(call obj,$(INIT))
+$(OUT)/berth-init: $(addprefix $(INIT_OBJDIR)/,$(INIT))
 	$(CC) $(STATIC_LDFLAGS) $(if $(DEBUG),,-s) -o $@ $^ $(INIT_LIBS)
-$(OUT)/berth-http: $(call obj,$(HTTP))
+$(OUT)/berth-http: $(call obj,$(HTTP)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(HTTP_LIBS)
-$(OUT)/berth-fetch: $(call obj,$(FETCH))
+$(OUT)/berth-fetch: $(call obj,$(FETCH)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FETCH_LIBS)
-$(OUT)/berth: $(call obj,$(CLI))
+$(OUT)/berth: $(call obj,$(CLI)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
 $(OUT)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+$(OUT)/obj-init/%.o: SAN = $(INIT_SAN)
+$(OUT)/obj-init/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -146,6 +166,7 @@ $(OUT)/gen/%.bpf.h: worker/fetch/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(call obj,broker/confine.o broker/init/init.o $(INIT_MORE)) \
+$(addprefix $(OUT)/obj-init/,broker/init/init.o $(INIT_MORE)) \
 $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
 $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
@@ -231,6 +252,8 @@ unit: $(addprefix $(OUT)/unit/,$(UNIT))
 
 include tests/bench/bench.mk
 
+include tests/fuzz/fuzz.mk
+
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)
@@ -241,18 +264,24 @@ clang: $(SECCOMP) $(OUT)/gen/parse.c $(OUT)/gen/syscalls.h
 check:
 	@sh tests/packages.sh check
 	@echo "== gcc"
-	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=-Werror all
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) all
+	@echo "== unit tests"
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) unit
+ifndef SANITIZE
 	@echo "== clang"
 	@$(MAKE) -s --no-print-directory clang
-	@echo "== unit tests"
-	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=-Werror unit
+	@echo "== fuzz targets"
+	@$(MAKE) -s --no-print-directory $(JOBS) fuzz-build
+	@$(MAKE) -s --no-print-directory fuzz-short
+endif
 	@echo "== shell tests"
 	@set -e; for t in tests/*.sh; do \
-	    case $$t in */packages.sh|*/demo.sh|*/lint.sh) continue;; esac; \
+	    case $$t in */packages.sh|*/demo.sh|*/lint.sh) continue;; \
+	    */links.sh) [ -z "$(SANITIZE)" ] || continue;; esac; \
 	    sh $$t $(OUT); done
 	@echo "== end to end"
 	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
-	    $(PYTEST) -m 'not long' tests/e2e
+	    BERTH_SANITIZE=$(SANITIZE) $(PYTEST) -m 'not long' tests/e2e
 
 # With what takes minutes: images of 100 MB and more, kills at every moment.
 check-full:

@@ -11,17 +11,18 @@
 #     jansson-devel libcurl-devel libarchive-devel openssl-devel
 #     isa-l-devel libzstd-devel zlib-devel libseccomp-devel glibc-static
 #   demo:  docker-distribution skopeo busybox curl python3
-#   check: clang libcmocka-devel python3-pytest mandoc umoci redis nginx
-#     strace e2fsprogs util-linux zstd openssl binutils iproute procps-ng
+#   check: clang compiler-rt libcmocka-devel python3-pytest mandoc umoci
+#     redis nginx strace e2fsprogs util-linux zstd openssl binutils iproute
+#     procps-ng
 set -eu
 
 build="gcc make bison libc6-dev libevent-dev libbsd-dev libmd-dev
 libjansson-dev libcurl4-openssl-dev libarchive-dev libssl-dev libisal-dev
 libzstd-dev zlib1g-dev libseccomp-dev"
 demo="docker-registry skopeo busybox-static curl python3 ca-certificates"
-check="clang libcmocka-dev python3-pytest mandoc umoci redis-server
-redis-tools nginx-light strace e2fsprogs util-linux zstd openssl binutils
-iproute2 procps"
+check="clang libclang-rt-dev node-llhttp libcmocka-dev python3-pytest
+mandoc umoci redis-server redis-tools nginx-light strace e2fsprogs
+util-linux zstd openssl binutils iproute2 procps"
 # The peers (podman, crun, runc, docker, buildah, umoci) are the user's to
 # install or to leave out.
 bench="docker-registry skopeo curl wrk zstd e2fsprogs util-linux python3"

@@ -17,18 +17,6 @@
 #include "../common/log.h"
 #include "../common/selftest.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define LINK_SANITIZER	1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define LINK_SANITIZER	1
-#endif
-#ifndef LINK_SANITIZER
-#define LINK_SANITIZER	0
-#endif
-
 #define LINK_SEND_MS	1000	/* patience for the last words */
 
 void
@@ -77,20 +65,16 @@ link_fence(const struct link_sandbox *box)
 void
 link_sandbox(const struct link_sandbox *box)
 {
-	struct sandbox_limits	 limits = box->limits;
-
-	if (LINK_SANITIZER)
-		limits.as = UINT64_MAX;
 	if (sandbox_root_empty(box->files, box->nfiles) == -1)
 		fatal("sandbox: root");
 	if (sandbox_drop(0) == -1)
 		fatal("sandbox: capabilities");
-	if (sandbox_limit(&limits) == -1)
+	if (sandbox_limit(&box->limits) == -1)
 		fatal("sandbox: limits");
 	if (link_fence(box) == -1)
 		fatal("sandbox: Landlock");
 	selftest_confined(0, box->selftest);
-	if (LINK_SANITIZER || box->filter == NULL)
+	if (box->filter == NULL)
 		return;
 	if (sandbox_seccomp(box->filter, box->nfilter) == -1)
 		fatal("sandbox: seccomp");

@@ -39,9 +39,7 @@ void	 link_init(struct chan *c, enum peer self);
 /*
  * Root, capabilities, limits, fence, filter, in this order, then what must
  * not work is tried.  Fatal on failure: a worker that is not confined must
- * not see a stranger's byte.  Built with a
- * sanitizer, the address space limit and the filter are left out, as the
- * sanitizer's own needs are unknown to them.
+ * not see a stranger's byte.
  */
 void	 link_sandbox(const struct link_sandbox *);
 

@@ -15,6 +15,8 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 OUT = os.environ.get("BERTH_OUT") or os.path.join(TOP, "out")
+# Built with ASan: no seccomp filter, no limit on address space.
+SANITIZED = bool(os.environ.get("BERTH_SANITIZE"))
 BERTH = os.path.join(OUT, "berth")
 BERTHD = os.path.join(OUT, "berthd")
 INSECURE = "--insecure-options=image,http"
