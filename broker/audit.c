@@ -58,7 +58,8 @@ audit_torn(const char *tail, size_t len, off_t keep)
 	int	 fd;
 
 	snprintf(path, sizeof(path), "audit/torn-%lld", (long long)keep);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return (-1);
 	if (write(fd, tail, len) != (ssize_t)len) {
@@ -76,14 +77,14 @@ audit_seq(const char *line, uint64_t *seq)
 {
 	char	*end;
 
-	errno = EINVAL;
+	errno = EUCLEAN;
 	if (strncmp(line, "{\"seq\":", 7) != 0 || line[7] < '1' ||
 	    line[7] > '9')
 		return (-1);
 	errno = 0;
 	*seq = strtoull(line + 7, &end, 10);
-	if (errno == 0 && (*end != ',' || *seq == UINT64_MAX))
-		errno = EINVAL;
+	if (*end != ',' || *seq == UINT64_MAX)
+		errno = EUCLEAN;
 	return (errno == 0 ? 0 : -1);
 }
 
@@ -114,7 +115,7 @@ audit_head(struct head *h)
 	tail[n] = '\0';
 	end = memrchr(tail, '\n', (size_t)n);
 	whole = end == NULL ? 0 : (size_t)(end + 1 - tail);
-	errno = EINVAL;
+	errno = EUCLEAN;
 	if ((size_t)n - whole > LINE_MAX_LEN)
 		return (-1);
 	if (whole < (size_t)n && audit_torn(tail + whole, (size_t)n - whole,
@@ -124,7 +125,7 @@ audit_head(struct head *h)
 		return (0);
 	line = memrchr(tail, '\n', (size_t)(end - tail));
 	line = line == NULL ? tail : line + 1;
-	errno = EINVAL;
+	errno = EUCLEAN;
 	if (end + 1 - line > LINE_MAX_LEN || audit_seq(line, &h->seq) == -1)
 		return (-1);
 	SHA256Data((const uint8_t *)line, (size_t)(end + 1 - line), h->hash);
@@ -167,6 +168,36 @@ audit_line(const struct audit *a, const struct head *h, uint64_t cause,
 	return (line);
 }
 
+/*
+ * A plain file with one name, which nobody else may write, in a directory
+ * that is no link: what is written elsewhere is not recorded.
+ */
+static int
+audit_open(void)
+{
+	struct stat	 st;
+	int		 dir, fd, saved_errno;
+
+	dir = open("audit", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir == -1)
+		return (-1);
+	fd = openat(dir, "log", O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW |
+	    O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	saved_errno = errno;
+	close(dir);
+	errno = saved_errno;
+	if (fd == -1)
+		return (-1);
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_nlink != 1 || st.st_uid != geteuid() ||
+	    (st.st_mode & 022) != 0) {
+		close(fd);
+		errno = EUCLEAN;
+		return (-1);
+	}
+	return (fd);
+}
+
 /* Its sequence number, or 0 with errno. */
 static uint64_t
 audit_append(const struct audit *a, uint64_t cause, const char *result,
@@ -177,8 +208,7 @@ audit_append(const struct audit *a, uint64_t cause, const char *result,
 	size_t		 len = 0;
 	uint64_t	 seq = 0;
 
-	if (auditfd == -1 && (auditfd = open("audit/log", O_RDWR | O_CREAT |
-	    O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)) == -1)
+	if (auditfd == -1 && (auditfd = audit_open()) == -1)
 		return (0);
 	if (flock(auditfd, LOCK_EX) == -1)
 		return (0);
@@ -196,17 +226,13 @@ audit_append(const struct audit *a, uint64_t cause, const char *result,
 uint64_t
 audit_intent(const struct audit *a)
 {
-	uint64_t	 seq;
-
-	if ((seq = audit_append(a, 0, "intent", NULL)) == 0)
-		log_warn("audit: %s %s", a->action, a->object);
-	return (seq);
+	return (audit_append(a, 0, "intent", NULL));
 }
 
 void
 audit_outcome(const struct audit *a, uint64_t cause, const char *result,
     const char *reason)
 {
-	if (audit_append(a, cause, result, reason) == 0)
+	if (cause != 0 && audit_append(a, cause, result, reason) == 0)
 		log_warn("audit: outcome of %s %s", a->action, a->object);
 }

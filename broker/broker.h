@@ -259,10 +259,10 @@ struct audit {
 	uid_t		 uid;		/* as the kernel says */
 	pid_t		 pid;
 };
-/* Before the act: its sequence number, or 0 with the reason logged. */
+/* Before the act: its sequence number, or 0 with errno. */
 uint64_t	 audit_intent(const struct audit *);
-/* Behind it; cause: what audit_intent() returned.  result: "ok", "failed",
- * "refused", "killed". */
+/* Behind it; cause: what audit_intent() returned, 0 for nothing to record.
+ * result: "ok", "failed", "refused", "killed". */
 void		 audit_outcome(const struct audit *, uint64_t cause,
 		    const char *result, const char *reason);
 
