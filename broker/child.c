@@ -82,7 +82,10 @@ child_reap(evutil_socket_t fd, short what, void *arg)
 	child_over(c);
 }
 
-/* Somebody who breaks a rule loses his life, and only his. */
+/*
+ * Somebody who breaks a rule loses his life, and only his.  So does one who
+ * has fallen silent and lives on, his channel closed or half closed.  Who is about to exit keeps the status that he chose.
+ */
 static void
 child_gone(void *arg, const char *why)
 {
@@ -92,8 +95,8 @@ child_gone(void *arg, const char *why)
 	if (why != NULL) {
 		c->why = why;
 		log_warnx("%s[%d]: %s: killed", c->name, (int)c->pid, why);
-		child_signal(c, SIGKILL);
 	}
+	child_signal(c, SIGKILL);
 	child_over(c);
 }
 

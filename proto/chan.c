@@ -116,7 +116,8 @@ refuse(const struct chan *c, const struct msg *m, size_t len, int nfds,
 	const struct msg_info	*info;
 
 	if (len < sizeof(m->hdr))
-		return ("shorter than a header");
+		return (len == 0 ? "an empty packet" :
+		    "shorter than a header");
 	if ((msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
 		return ("truncated data or control data");
 	if (m->hdr.version != MSG_VERSION)
@@ -142,6 +143,27 @@ refuse(const struct chan *c, const struct msg *m, size_t len, int nfds,
 	if ((info->phases & MSG_ONCE) != 0 && c->seen[m->hdr.type])
 		return ("permitted once");
 	return (NULL);
+}
+
+/*
+ * A read of nothing is the end, unless something lies or may come behind
+ * it.  Every process that has a channel may call recvmsg, and not poll.
+ */
+static int
+ended(const struct chan *c)
+{
+	struct msghdr	 mh;
+	struct iovec	 iov;
+	ssize_t		 n;
+	char		 byte;
+
+	iov.iov_base = &byte;
+	iov.iov_len = sizeof(byte);
+	memset(&mh, 0, sizeof(mh));
+	mh.msg_iov = &iov;
+	mh.msg_iovlen = 1;
+	n = recvmsg(c->fd, &mh, MSG_PEEK | MSG_DONTWAIT);
+	return (n == 0 || (n == -1 && errno != EAGAIN));
 }
 
 int
@@ -176,7 +198,7 @@ chan_recv(struct chan *c, struct msg *m)
 	if (n == -1)
 		return (-1);
 	nfds = take_fds(&mh, &m->fd);
-	if (n == 0 && nfds == 0)
+	if (n == 0 && nfds == 0 && ended(c))
 		return (0);
 	c->why = refuse(c, m, (size_t)n, nfds, mh.msg_flags);
 	if (c->why == NULL && !msg_info[m->hdr.type].check(m->u.data))

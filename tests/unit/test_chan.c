@@ -173,12 +173,24 @@ test_end(void **state)
 }
 
 static void
-test_empty_packet_is_an_end(void **state)
+test_empty_packet(void **state)
 {
 	struct pair	*p = *state;
 	struct msg	 m;
 
 	send_raw(p->cli.fd, NULL, NULL, 0, 0);
+	assert_int_equal(chan_recv(&p->broker, &m), -1);
+	assert_int_equal(errno, EPROTO);
+	assert_string_equal(p->broker.why, "an empty packet");
+}
+
+static void
+test_half_an_end(void **state)
+{
+	struct pair	*p = *state;
+	struct msg	 m;
+
+	assert_int_equal(shutdown(p->cli.fd, SHUT_WR), 0);
 	assert_int_equal(chan_recv(&p->broker, &m), 0);
 }
 
@@ -319,8 +331,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_descriptor_passes_close_on_exec, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_empty_packet_is_an_end,
-		    setup, teardown),
+		cmocka_unit_test_setup_teardown(test_empty_packet, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(test_half_an_end, setup,
+		    teardown),
 		cmocka_unit_test_setup_teardown(test_headers, setup,
 		    teardown),
 		cmocka_unit_test_setup_teardown(test_every_type, setup,
