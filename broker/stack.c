@@ -25,39 +25,29 @@ struct stack {
 	uint64_t	 intent;
 	int		 imagefd;	/* keeps the shared lock */
 	struct child	*unpack;
-	int		 answered;
 };
 
+/* The answer, and with it the end of the job; why NULL: done. */
 static void
-stack_free(struct stack *s)
-{
-	if (s->client != NULL)
-		client_setjob(s->client, NULL, NULL);
-	child_kill(s->unpack);
-	close(s->imagefd);
-	free(s);
-}
-
-/* why NULL: done. */
-static void
-stack_answer(struct stack *s, const char *why)
+stack_end(struct stack *s, const char *why)
 {
 	struct msg_text	 text;
 
-	if (s->answered++)
-		return;
 	audit_outcome(&s->audit, s->intent, why == NULL ? "ok" : "failed",
 	    why);
-	if (s->client == NULL)
-		return;
-	if (why != NULL) {
-		client_fail(s->client, s->id, 1, "image %.39s: %s", s->image,
-		    why);
-		return;
+	child_kill(s->unpack);	/* that was its last word */
+	close(s->imagefd);
+	if (s->client != NULL) {
+		client_setjob(s->client, NULL, NULL);
+		memset(&text, 0, sizeof(text));
+		snprintf(text.text, sizeof(text.text), "%s", s->image);
+		if (why == NULL)
+			client_ok(s->client, MSG_RESULT, s->id, &text);
+		else
+			client_fail(s->client, s->id, 1, "image %.39s: %s",
+			    s->image, why);
 	}
-	memset(&text, 0, sizeof(text));
-	snprintf(text.text, sizeof(text.text), "%s", s->image);
-	client_ok(s->client, MSG_RESULT, s->id, &text);
+	free(s);
 }
 
 static void
@@ -66,8 +56,7 @@ stack_done(void *arg, const char *why, int status)
 	struct stack	*s = arg;
 
 	s->unpack = NULL;
-	stack_answer(s, child_fate("berth-unpack", why, status));
-	stack_free(s);
+	stack_end(s, child_fate("berth-unpack", why, status));
 }
 
 /* Its client has gone: an export half made is the unpacker's to unlink. */
@@ -77,8 +66,7 @@ stack_cancel(void *arg)
 	struct stack	*s = arg;
 
 	s->client = NULL;
-	stack_answer(s, "nobody waits for it any more");
-	stack_free(s);
+	stack_end(s, "nobody waits for it any more");
 }
 
 void
@@ -88,7 +76,7 @@ stack_on_unpacked(void *child, struct msg *m)
 
 	(void)m;
 	if (s != NULL)
-		stack_answer(s, NULL);
+		stack_end(s, NULL);
 }
 
 void
@@ -97,7 +85,7 @@ stack_on_fail(void *child, struct msg *m)
 	struct stack	*s = child_arg(child);
 
 	if (s != NULL)	/* the trash has no owner */
-		stack_answer(s, m->u.unpack_fail.text);
+		stack_end(s, m->u.unpack_fail.text);
 	else
 		log_warnx("trash: %s", m->u.unpack_fail.text);
 }
