@@ -110,8 +110,8 @@ int	 store_write(const char *path, const void *data, size_t len);
 int	 store_copy(const char *path, int fd, uint64_t size);
 /* Reads a small file of ours; NUL behind it.  The length, or -1. */
 ssize_t	 store_read(const char *path, char *buf, size_t size);
-/* True when the descriptor is a sealed memfd of exactly size bytes. */
-int	 store_sealed(int fd, uint64_t size);
+/* True when the descriptor is a sealed memfd of min to max bytes. */
+int	 store_sealed(int fd, uint64_t min, uint64_t max);
 
 /* This machine's, in the words of Docker: "linux", "amd64", "". */
 void	 platform_host(struct msg_platform *);

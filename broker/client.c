@@ -121,18 +121,32 @@ client_count(void)
 }
 
 static void
+client_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	event_add(listen_ev, NULL);
+}
+
+static void
 client_accept(evutil_socket_t fd, short what, void *arg)
 {
-	int	 s;
+	static const struct timeval	 soon = { 0, 200000 };
+	int				 s;
 
 	(void)what;
 	(void)arg;
-	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) == -1) {
-		if (errno != EAGAIN && errno != ECONNABORTED)
-			log_warn("accept");
+	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) != -1) {
+		client_new(s);
 		return;
 	}
-	client_new(s);
+	if (errno == EAGAIN || errno == ECONNABORTED)
+		return;
+	/* it waits until something is free; asking at once would be a loop */
+	log_warn("accept");
+	event_del(listen_ev);
+	event_base_once(env.base, -1, EV_TIMEOUT, client_again, NULL, &soon);
 }
 
 /* STORE/sock: ours alone, or the control group's. */
@@ -232,13 +246,16 @@ client_begin(struct client *c, const struct msg *m, uint32_t status)
 	return (0);
 }
 
-/* Progress is dropped when it is not read fast enough. */
+/*
+ * What comes from a worker is dropped when it is not read fast enough: who
+ * floods must not cost its client the connection.
+ */
 static void
 client_fetch_note(void *arg, const struct msg_note *note)
 {
 	struct client	*c = arg;
 
-	if (note->kind == NOTE_PROGRESS &&
+	if (note->kind >= NOTE_PROGRESS &&
 	    evchan_queued(c->ec) > CHAN_QUEUE_MAX / 2)
 		return;
 	client_send(c, MSG_NOTE, c->id, note, -1);
@@ -340,6 +357,12 @@ client_on_run(void *arg, struct msg *m)
 
 	m->fd = -1;
 	if (!client_begin(c, m, 125)) {
+		close(fd);
+		return;
+	}
+	if (!store_sealed(fd, 0, RECORD_MAX)) {
+		client_fail(c, c->id, 125, "the run record is not sealed or "
+		    "too long");
 		close(fd);
 		return;
 	}

@@ -323,7 +323,7 @@ fetch_on_fetch_manifest(void *child, struct msg *m)
 	struct msg_unpack_image	 u;
 	struct ref		 ref;
 
-	if (!store_sealed(m->fd, d->size))
+	if (!store_sealed(m->fd, d->size, d->size))
 		fetch_fail(f, "%s: berth-fetch sent no sealed document",
 		    f->m.ref);
 	else if (f->image == NULL && start_image(f) == -1)
@@ -374,7 +374,7 @@ fetch_on_fetch_got(void *child, struct msg *m)
 	    strcmp(d->digest, f->want.digest) != 0)
 		fetch_fail(f, "%s: berth-fetch sent what nobody asked for",
 		    f->m.ref);
-	else if (!store_sealed(m->fd, d->size))
+	else if (!store_sealed(m->fd, d->size, d->size))
 		fetch_fail(f, "%s: berth-fetch sent no sealed document",
 		    f->m.ref);
 	else {
@@ -447,7 +447,8 @@ image_on_part(void *child, struct msg *m)
 	struct fetch		*f = fetch_enter(child);
 	struct msg_image_part	*p = &m->u.image_part;
 
-	if ((int)p->part != f->nparts || !store_sealed(m->fd, p->size) ||
+	if ((int)p->part != f->nparts ||
+	    !store_sealed(m->fd, p->size, p->size) ||
 	    (p->part == PART_APP && p->nlayers != f->nlayers))
 		fetch_fail(f, "%s: berth-unpack sent parts out of order",
 		    f->m.ref);

@@ -24,6 +24,8 @@
 #include "broker.h"
 
 #define POD_PATH	(UUID_SIZE + 16)
+#define TTYAUX_MAJOR	5	/* Linux, admin-guide/devices.txt */
+#define PTMX_MINOR	2
 
 struct pod {
 	LIST_ENTRY(pod)	 entry;
@@ -379,12 +381,37 @@ pod_killall(void)
 		pod_kill(p);
 }
 
+/*
+ * A pipe or a terminal's master side, and nothing that our asking could
+ * wait for: a container may have file systems of its own making.
+ */
+static int
+stream_ok(int fd)
+{
+	struct statx	 sx;
+	int		 flags;
+
+	if (fcntl(fd, F_GETPIPE_SZ) != -1)
+		return (1);
+	flags = fcntl(fd, F_GETFL);
+	return (flags != -1 && (flags & O_PATH) == 0 && statx(fd, "",
+	    AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &sx) == 0 &&
+	    S_ISCHR(sx.stx_mode) && sx.stx_rdev_major == TTYAUX_MAJOR &&
+	    sx.stx_rdev_minor == PTMX_MINOR);
+}
+
 void
 pod_on_init_stdio(void *child, struct msg *m)
 {
 	struct pod	*p = child_arg(child);
 
-	if (p->cb.stdio != NULL)
+	if (!stream_ok(m->fd)) {
+		p->ended = 1;
+		p->status = 125;
+		snprintf(p->why, sizeof(p->why), "pod %s: berth-init sent "
+		    "what is no stream", p->uuid);
+		pod_kill(p);
+	} else if (p->cb.stdio != NULL)
 		p->cb.stdio(p->cb.arg, m->u.init_stdio.which, m->fd);
 }
 
@@ -406,6 +433,7 @@ pod_on_init_exited(void *child, struct msg *m)
 
 	p->ended = 1;
 	p->status = m->u.init_exited.status;
+	pod_kill(p);	/* that was its last word */
 }
 
 void
@@ -416,4 +444,5 @@ pod_on_init_fail(void *child, struct msg *m)
 	p->ended = 1;
 	p->status = m->u.init_fail.status;
 	snprintf(p->why, sizeof(p->why), "%s", m->u.init_fail.text);
+	pod_kill(p);
 }

@@ -236,13 +236,13 @@ store_read(const char *path, char *buf, size_t size)
 }
 
 int
-store_sealed(int fd, uint64_t size)
+store_sealed(int fd, uint64_t min, uint64_t max)
 {
 	struct stat	 st;
 	int		 seals;
 
 	seals = fcntl(fd, F_GET_SEALS);
 	return (seals != -1 && (seals & SEALS) == SEALS &&
-	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size >= 0 && (uint64_t)st.st_size == size);
+	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
+	    (uint64_t)st.st_size >= min && (uint64_t)st.st_size <= max);
 }
