@@ -74,6 +74,7 @@
 #define MSG_PAYLOAD_MAX		4096
 #define MSG_TEXT_SIZE		1024	/* one line for a human, with NUL */
 #define CHAN_QUEUE_MAX		256	/* messages waiting for one peer */
+#define CHAN_QUEUE_FDS_MAX	8	/* descriptors among them */
 #define MEMFD_MAX		(8 * MIB)	/* any sealed memfd */
 
 /* The broker. */

@@ -32,7 +32,7 @@ struct evchan {
 	struct chan		 c;
 	struct event		*rd, *wr;
 	STAILQ_HEAD(, out)	 queue;
-	size_t			 n;
+	size_t			 n, nfds;
 	const evchan_handler	*table;
 	evchan_gone		 gone;
 	void			*arg;
@@ -80,8 +80,10 @@ evchan_pop(struct evchan *e)
 
 	STAILQ_REMOVE_HEAD(&e->queue, entry);
 	e->n--;
-	if (o->fd != -1)
+	if (o->fd != -1) {
 		close(o->fd);
+		e->nfds--;
+	}
 	explicit_bzero(o->payload, msg_info[o->type].size);
 	free(o);
 }
@@ -198,7 +200,8 @@ evchan_queue(struct evchan *e, enum msg_type type, uint32_t id,
 	struct out	*o;
 	size_t		 size = msg_info[type].size;
 
-	if (e->n >= CHAN_QUEUE_MAX) {
+	if (e->n >= CHAN_QUEUE_MAX ||
+	    (fd != -1 && e->nfds >= CHAN_QUEUE_FDS_MAX)) {
 		errno = ENOBUFS;
 		return (-1);
 	}
@@ -213,6 +216,7 @@ evchan_queue(struct evchan *e, enum msg_type type, uint32_t id,
 		free(o);
 		return (-1);
 	}
+	e->nfds += fd != -1;
 	STAILQ_INSERT_TAIL(&e->queue, o, entry);
 	if (e->n++ == 0)
 		event_add(e->wr, NULL);

@@ -33,8 +33,9 @@ void		 evchan_free(struct evchan *);
 
 /*
  * Sends or queues; fd is copied, never closed.  0, or -1 with errno
- * ENOBUFS when CHAN_QUEUE_MAX messages wait already (the peer has stopped
- * reading: the caller gives it up), or what sendmsg says.
+ * ENOBUFS when CHAN_QUEUE_MAX messages or CHAN_QUEUE_FDS_MAX descriptors
+ * wait already (the peer has stopped reading: the caller gives it up), or
+ * what sendmsg says.
  */
 int		 evchan_send(struct evchan *, enum msg_type, uint32_t id,
 		    const void *payload, int fd);
