@@ -103,9 +103,10 @@ FETCH_LIBS = -lcurl -lssl -lcrypto -ljansson -levent_core -lbsd
 
 CLI	 = worker/cli/berth.o $(CLI_MORE) \
 	   common/spawn.o common/record.o $(PROTO) $(COMMON)
-CLI_MORE = $(addprefix worker/cli/,answer.o connect.o envfile.o export.o \
-	   fetch.o format.o help.o image.o name.o options.o progress.o run.o \
-	   session.o signals.o stream.o tty.o value.o)
+CLI_MORE = $(addprefix worker/cli/,answer.o check.o connect.o envfile.o \
+	   export.o fetch.o format.o help.o image.o name.o options.o probe.o \
+	   probens.o procs.o progress.o run.o session.o signals.o stream.o \
+	   tty.o value.o) common/fence.o
 CLI_LIBS =
 
 PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \

@@ -280,11 +280,14 @@ sandbox_drop(uint64_t keep)
 	struct __user_cap_data_struct	 data[2];
 	unsigned long			 cap;
 
-	for (cap = 0; cap < 64; cap++)
-		if ((keep & (1ULL << cap)) == 0 &&
-		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1 &&
-		    errno != EINVAL)
-			return (-1);
+	for (cap = 0; cap < 64; cap++) {
+		if ((keep & (1ULL << cap)) != 0 ||
+		    prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
+			continue;
+		if (errno == EINVAL)
+			break;		/* behind the kernel's last one */
+		return (-1);
+	}
 	/* an exec would give id 0 everything back, were it not for these */
 	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
 	    SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |

@@ -27,6 +27,7 @@ static int	(*const commands[CMD_MAX])(const struct options *) = {
 	[CMD_IMAGE_VERIFY] = cmd_image_verify,
 	[CMD_IMAGE_RM] = cmd_image_rm,
 	[CMD_IMAGE_GC] = cmd_image_gc,
+	[CMD_CHECK] = cmd_check,
 	[CMD_VERSION] = cmd_version,
 	[CMD_HELP] = cmd_help,
 };

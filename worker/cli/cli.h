@@ -64,6 +64,7 @@ int	 cmd_image_export(const struct options *);
 int	 cmd_image_verify(const struct options *);
 int	 cmd_image_rm(const struct options *);
 int	 cmd_image_gc(const struct options *);
+int	 cmd_check(const struct options *);
 
 /* help.c */
 void	 help_usage(int fd, enum command);	/* synopsis; of all: NONE */
@@ -76,6 +77,15 @@ int	 cmd_help(const struct options *);
  * its pid, else -1).  Returns a descriptor, or -1 after having said why.
  */
 int	 connect_broker(const struct options *, pid_t *broker);
+/*
+ * The directory of the store that is meant, which need not exist, into path
+ * (PATH_MAX bytes).  0, or -1 after having said why.
+ */
+int	 connect_store(const struct options *, char *path);
+
+/* procs.c */
+/* What confines each process of the store.  Returns the exit status. */
+int	 procs_print(const struct options *);
 
 /* session.c */
 /* 0, or -1 after having said why; failure is the status for berth's own. */

@@ -59,6 +59,24 @@ store_path(const struct options *o, char path[PATH_MAX])
 	return (0);
 }
 
+int
+connect_store(const struct options *o, char *path)
+{
+	const char	*slash;
+
+	if (o->socket == NULL)
+		return (store_path(o, path));
+	/* a daemon's socket lies in its store */
+	slash = strrchr(o->socket, '/');
+	if (slash != NULL && slash - o->socket >= PATH_MAX) {
+		log_warnx("the path of the socket is too long");
+		return (-1);
+	}
+	snprintf(path, PATH_MAX, "%.*s", slash == NULL ? 1 :
+	    (int)(slash - o->socket) + 1, slash == NULL ? "." : o->socket);
+	return (0);
+}
+
 /*
  * Connects to dir/name through dir's descriptor: sun_path holds 107 bytes
  * and a store's path may be longer.

@@ -32,6 +32,8 @@ const struct command_info command_table[CMD_MAX] = {
 	    "remove images" },
 	[CMD_IMAGE_GC] = { "image gc", "", 0, 0, 0,
 	    "remove what no image needs" },
+	[CMD_CHECK] = { "check", "", 0, 0, 0,
+	    "say what this host can enforce, and what is missing" },
 	[CMD_VERSION] = { "version", "", 0, 0, 0,
 	    "print the version" },
 	[CMD_HELP] = { "help", "[COMMAND]", 0, 2, 0,
@@ -145,6 +147,7 @@ SET(dir, word(&o->dir, v))
 SET(socket, word(&o->socket, v))
 SET(insecure, value_insecure(v, &o->insecure, &o->insecure_seen))
 SET(debug, flag(&o->debug, v))
+SET(processes, flag(&o->processes, v))
 SET(help, flag(&o->help, v))
 SET(full, flag(&o->full, v))
 SET(sync, flag(&o->sync, v))
@@ -182,7 +185,7 @@ const struct option option_table[] = {
 	    "set a variable, above all others; repeatable" },
 	{ "exec", "PATH", BIT(RUN), set_exec,
 	    "run this instead of the image's command" },
-	{ "format", "table|json", BIT(IMAGE_LIST), set_format,
+	{ "format", "table|json", BIT(IMAGE_LIST) | BIT(CHECK), set_format,
 	    "how to print" },
 	{ "full", NULL, BIT(FETCH) | BIT(IMAGE_LIST), set_full,
 	    "print IDs whole" },
@@ -204,6 +207,8 @@ const struct option option_table[] = {
 	    "limit on processes" },
 	{ "platform", "OS/ARCH[/VARIANT]", BIT(FETCH) | BIT(RUN),
 	    set_platform, "what to take from an index" },
+	{ "processes", NULL, BIT(CHECK), set_processes,
+	    "say what confines each process of the store" },
 	{ "pull-policy", "new|update|never", BIT(FETCH) | BIT(RUN),
 	    set_policy, "when to ask the registry" },
 	{ "readonly-rootfs", NULL, BIT(RUN), set_readonly,

@@ -22,6 +22,7 @@ enum command {
 	CMD_IMAGE_VERIFY,
 	CMD_IMAGE_RM,
 	CMD_IMAGE_GC,
+	CMD_CHECK,
 	CMD_VERSION,
 	CMD_HELP,
 	CMD_MAX
@@ -42,6 +43,7 @@ struct options {
 	int		 debug, help;
 	/* Of some: */
 	int		 full, sync, json, interactive, readonly, nethost;
+	int		 processes;
 	int		 policy;	/* enum pull_policy, or -1 */
 	int		 form;		/* enum export_form, or -1 */
 	uint64_t	 memory;	/* bytes, 0: no limit */

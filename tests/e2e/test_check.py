@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+"""berth check: what this host can enforce, and what confines each living
+process, held against what the design promises of it."""
+import ctypes
+import json
+import os
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+import lib
+
+BASE = 0x70000000                       # the container range, and
+HTTP, FETCH = BASE + 65536, BASE + 65537    # the workers' ids behind it
+ALL = {"user", "mnt", "pid", "ipc", "uts", "net"}
+BROKER_CAPS = "c3"                      # CHOWN DAC_OVERRIDE SETGID SETUID
+CAP_KILL = "20"
+APP_CAPS = "4fb"                        # README's eight
+
+
+def checked(store, *options):
+    return json.loads(store.ok("check", "--format=json", *options).stdout)
+
+
+def processes(store):
+    """{program: [what the kernel says]} of the store's living processes."""
+    found = {}
+    for p in checked(store, "--processes"):
+        found.setdefault(p["program"], []).append(p)
+    return found
+
+
+def targets(p):
+    return {d["fd"]: d["target"] for d in p["descriptors"]}
+
+
+# The host.
+
+def test_host(store):
+    rows = {r["name"]: r for r in checked(store)}
+    assert len(rows) >= 25
+    for r in rows.values():
+        assert set(r) == {"name", "enforced", "required", "detail", "error",
+                          "lack"}
+        assert (r["error"] is None) == r["enforced"] == (r["lack"] is None)
+    # these tests run containers here: nothing that is required is missing
+    assert [n for n, r in rows.items()
+            if r["required"] and not r["enforced"]] == []
+    assert not os.path.exists(store.dir)        # it only looked
+
+
+def test_host_table(store):
+    r = store.ok("check")
+    lines = r.stdout.splitlines()
+    assert len(lines) == len(checked(store))
+    for x in lines:
+        assert re.fullmatch(r"(yes|missing|MISSING)  +[a-z].*\S", x), x
+    assert r.stderr == ""
+
+
+def landlock_abi():
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint(1))
+
+
+def test_landlock_is_asked(store):
+    row, = [r for r in checked(store) if r["name"] == "landlock"]
+    abi = landlock_abi()
+    assert row["enforced"] == (abi > 0)
+    if abi > 0:
+        assert "version %d " % abi in row["detail"]
+
+
+def without(store, script, timeout=60):
+    """berth check where the host has been weakened by script."""
+    return lib.command(["unshare", "-m", "sh", "-ec", script + "; exec "
+                        '"$@"', "sh", *store.argv(
+                            "check", "--format=json")], timeout=timeout)
+
+
+def lacking(r):
+    assert r.returncode == 1, r
+    assert r.stderr.startswith("berth: this host cannot run containers: ")
+    return {x["name"]: x for x in json.loads(r.stdout)
+            if not x["enforced"]}
+
+
+def test_masked_proc_is_seen(store):
+    """As in a pod: the kernel gives no new /proc when this one is masked."""
+    rows = lacking(without(
+        store, "mount -t tmpfs none /proc/driver"))
+    assert "new /proc" in rows, rows
+    assert rows["new /proc"]["required"]
+    assert rows["new /proc"]["error"] == "Operation not permitted"
+
+
+def test_missing_cgroups_are_seen(store):
+    r = without(store, "umount -lR /sys/fs/cgroup; "
+                "mount -t tmpfs none /sys/fs/cgroup")
+    # masking below /sys makes a new one too revealing as well: required
+    rows = {x["name"]: x for x in json.loads(r.stdout)
+            if not x["enforced"]}
+    for name in ("memory limit", "cpu limit", "pids limit"):
+        assert rows[name]["error"] == "No such file or directory"
+        assert not rows[name]["required"]
+
+
+def test_missing_privilege_is_seen(store):
+    r = lib.command(["setpriv", "--bounding-set=-setuid", "--inh-caps=-all",
+                     *store.argv("check", "--format=json")])
+    rows = lacking(r)
+    assert "privilege" in rows and "id range" in rows, rows
+
+
+def test_a_store_without_marks_is_seen(store):
+    """No file system of the kernel's own keeps user.* attributes."""
+    r = lib.command([lib.BERTH, "--dir=/proc/nowhere/store", "check"])
+    assert r.returncode == 1
+    assert "MISSING   store's file system: /proc: " in r.stdout
+
+
+# Its processes.
+
+@pytest.fixture
+def daemon(store):
+    d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, lib.free_port()))
+    yield d
+    d.stop()
+
+
+def test_no_process(store):
+    os.mkdir(store.dir, 0o700)
+    assert checked(store, "--processes") == []
+    assert len(store.ok("check", "--processes").stdout.splitlines()) == 1
+
+
+def test_no_store(store):
+    r = store("check", "--processes")
+    assert r.returncode == 1 and r.stderr.startswith("berth: store "), r
+
+
+def test_idle_daemon(daemon, store):
+    p = lib.await_true("berth-http", lambda: "berth-http" in processes(
+        store) and processes(store)["berth-http"][0]["seccomp_filters"] == 2
+        and processes(store))
+    assert set(p) == {"berthd", "berth-http"}
+    b, h = p["berthd"][0], p["berth-http"][0]
+    assert b["pid"] == daemon.proc.pid and b["uid"] == 0
+    assert b["cap_effective"] == b["cap_bounding"] == BROKER_CAPS
+    assert (b["seccomp"], b["seccomp_filters"]) == ("filter", 1)
+    assert b["no_new_privs"] and b["namespaces"] == []
+    assert h["uid"] == HTTP and set(h["namespaces"]) == ALL
+    assert h["cap_effective"] == h["cap_bounding"] == "0"
+    assert h["seccomp"] == "filter" and h["no_new_privs"]
+    fds = targets(h)
+    # standard ones, channel, event loop and its wake-up, listener: no file
+    assert fds.pop(0) == fds.pop(1) == "/dev/null"
+    fds.pop(2)
+    assert sorted(t.split(":")[0] for t in fds.values()) == [
+        "anon_inode", "pipe", "pipe", "socket", "socket"], fds
+    # a command line that asks is told the same through the socket's name
+    r = lib.command([lib.BERTH, "--connect=" + store.path("sock"), "check",
+                     "--processes", "--format=json"])
+    assert [x["pid"] for x in json.loads(r.stdout)] == [
+        b["pid"], h["pid"]], r
+    table = store.ok("check", "--processes").stdout.splitlines()
+    assert len(table) == 3 and table[0].split()[:3] == [
+        "PID", "PROGRAM", "UID"]
+
+
+def status(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(x.rstrip("\n").split(":\t", 1) for x in f if ":\t" in x)
+
+
+def limits(pid):
+    with open("/proc/%d/limits" % pid) as f:
+        return {x[:26].strip(): x[26:].split()[0] for x in f}
+
+
+def test_container(shared):
+    p = shared.popen(lib.INSECURE, "run", shared.id, "--", "sh", "-c",
+                     "echo ready; exec sleep 1000")
+    try:
+        assert p.stdout.readline() == b"ready\n"
+        found = lib.await_true("pid 1", lambda: [
+            x for x in processes(shared).get("berth-init", [])
+            if x["seccomp_filters"] == 2] and processes(shared))
+        init, app = found["berth-init"][0], found["sleep"][0]
+        assert init["uid"] == app["uid"] == BASE
+        assert init["cap_effective"] == init["cap_bounding"] == CAP_KILL
+        assert app["cap_effective"] == app["cap_bounding"] == APP_CAPS
+        for x in (init, app):
+            assert ALL <= set(x["namespaces"])
+            assert (x["seccomp"], x["seccomp_filters"]) == ("filter", 2)
+            assert x["no_new_privs"]
+        assert sorted(targets(app)) == [0, 1, 2]
+        assert sorted(targets(init)) == [0, 1, 2, 3, 4, 6], targets(init)
+        # the private broker is there too, as narrow as a daemon
+        b, = [x for x in found["berthd"]]
+        assert b["cap_effective"] == BROKER_CAPS
+        assert limits(init["pid"])["Max processes"] == "0"
+        assert limits(init["pid"])["Max core file size"] == "0"
+    finally:
+        p.send_signal(signal.SIGTERM)
+        p.wait(20)
+        p.stdout.close()
+        p.stderr.close()
+
+
+class Silent:
+    """A registry that accepts and never answers."""
+
+    def __init__(self):
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(8)
+        self.held = []
+        self.addr = "127.0.0.1:%d" % self.sock.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                self.held.append(self.sock.accept()[0])
+            except OSError:
+                return
+
+    def close(self):
+        # wakes a thread that waits in accept(2)
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        for s in self.held:
+            s.close()
+
+
+def test_fetching(store):
+    registry = Silent()
+    p = store.popen(lib.INSECURE, "fetch",
+                    "docker://%s/x" % registry.addr)
+    try:
+        lib.await_true("a connection", lambda: registry.held)
+        f, = processes(store)["berth-fetch"]
+        assert f["uid"] == FETCH
+        # it has the host's network, and nothing else of the host
+        assert set(f["namespaces"]) == ALL - {"net"}
+        assert f["cap_effective"] == f["cap_bounding"] == "0"
+        assert f["seccomp_filters"] == 2 and f["no_new_privs"]
+        assert not [t for t in targets(f).values()
+                    if t.startswith("/") and t != "/dev/null"]
+        assert limits(f["pid"])["Max core file size"] == "0"
+        # its root: the files that resolving and TLS need
+        root = "/proc/%d/root" % f["pid"]
+        files = {os.path.join(d, n)[len(root):] for d, _, names in
+                 os.walk(root) for n in names}
+        assert files <= {"/etc/" + n for n in (
+            "nsswitch.conf", "resolv.conf", "hosts",
+            "ssl/certs/ca-certificates.crt", "ssl/cert.pem",
+            "ssl/ca-bundle.pem", "pki/tls/certs/ca-bundle.crt")}, files
+    finally:
+        registry.close()
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        p.stderr.close()
+
+
+def test_nobody_else_looks_into_them(daemon, store):
+    """Not dumpable: even a process of the same user is kept out."""
+    p = lib.await_true("berth-http", lambda: processes(store).get(
+        "berth-http"))[0]
+    for pid in (p["pid"], daemon.proc.pid):
+        for name in ("root/.", "fd/3", "environ", "maps", "mem"):
+            r = lib.command(["setpriv", "--reuid=%d" % HTTP, "--clear-groups",
+                             "head", "-c1", "/proc/%d/%s" % (pid, name)])
+            assert "Permission denied" in r.stderr, r
+    assert status(p["pid"])["CapInh"] == "0000000000000000"
