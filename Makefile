@@ -269,6 +269,8 @@ check:
 	@echo "== unit tests"
 	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) unit
 ifndef SANITIZE
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) \
+	    $(OUT)/bench/unpackone
 	@echo "== clang"
 	@$(MAKE) -s --no-print-directory clang
 	@echo "== fuzz targets"

@@ -22,7 +22,7 @@ libzstd-dev zlib1g-dev libseccomp-dev"
 demo="docker-registry skopeo busybox-static curl python3 ca-certificates"
 check="clang libclang-rt-dev node-llhttp libcmocka-dev python3-pytest
 mandoc umoci redis-server redis-tools nginx-light strace e2fsprogs
-util-linux zstd openssl binutils iproute2 procps"
+util-linux zstd openssl binutils iproute2 procps valgrind"
 # The peers (podman, crun, runc, docker, buildah, umoci) are the user's to
 # install or to leave out.
 bench="docker-registry skopeo curl wrk zstd e2fsprogs util-linux python3"

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
 # The benchmark: berth beside its peers and beside the floors of tests/bench.
 #
 #   make bench [BENCH=ROW,...] [ROUNDS=N] [IMAGES=NAME,...]
@@ -19,6 +21,12 @@ $(OUT)/bench/startfloor: $(call obj,tests/bench/startfloor.o)
 $(OUT)/bench/healthfloor: $(call obj,tests/bench/healthfloor.o)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -levent
+
+# For tests/e2e/test_counts.py: the layer job, its instructions to be counted.
+$(OUT)/bench/unpackone: $(call obj,tests/bench/unpackone.o \
+	   $(filter-out broker/unpack/unpack.o,$(UNPACK)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -Wl,--wrap=syscall -o $@ $^ $(UNPACK_LIBS)
 
 floors: $(FLOORS)
 
