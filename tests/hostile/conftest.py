@@ -177,9 +177,11 @@ class Bench:
         now["files"] = set(glob.glob(os.path.join(self.scratch, "*"))) | set(
             glob.glob(os.path.join(self.top, "*"))) - {self.store.dir}
         now["canary"] = {tree(self.canary)}
-        now["descriptors"] = {"%d %d %s" % (p, fd, name)
-                              for p in self.daemons()
-                              for fd, name in open_files(p).items()}
+        now["descriptors"] = set()
+        for p in self.daemons():
+            kinds = [re.sub(r"\d+", "N", x) for x in open_files(p).values()]
+            now["descriptors"].update("%d has %s, %d" % (p, x, i) for x in
+                                      kinds for i in range(kinds.count(x)))
         return now
 
     def daemons(self):
@@ -193,8 +195,10 @@ class Bench:
     def left(self, before):
         """What is there that was not before, and the other way round."""
         now = self.inventory()
-        return [(k, x) for k in now for x in sorted(now[k] ^ before[k])] + [
-            ("store", x) for x in self.store.leftovers()]
+        return [(k, x) for k in now for x in sorted(
+            now[k] - before[k] if k == "descriptors" else
+            now[k] ^ before[k])] + [
+                ("store", x) for x in self.store.leftovers()]
 
     def settled(self, before):
         """A private broker may still be tidying up: it gets time."""
@@ -296,11 +300,12 @@ class Bench:
 @pytest.fixture
 def bench(request, scratch, canary, hostile, peers):
     row = request.node.callspec.params["row"]
+    lived = lib.descendants()
     b = Bench(row, scratch, canary, hostile, peers)
     yield b
     hostile.sites.pop(b.site.name, None)
-    for pid in lib.descendants():
-        if lib.descendants().get(pid, "").startswith("berth"):
+    for pid, name in lib.descendants().items():
+        if name.startswith("berth") and pid not in lived:
             os.kill(pid, 9)             # for the rows that follow
     shutil.rmtree(b.top, ignore_errors=True)
 
