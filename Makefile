@@ -255,6 +255,8 @@ include tests/bench/bench.mk
 
 include tests/fuzz/fuzz.mk
 
+include tests/proto/proto.mk
+
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)
@@ -285,6 +287,8 @@ endif
 	@echo "== end to end"
 	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
 	    BERTH_SANITIZE=$(SANITIZE) $(PYTEST) -m 'not long' tests/e2e
+	@echo "== protocol abuse"
+	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) abuse
 
 # With what takes minutes: images of 100 MB and more, kills at every moment.
 check-full:

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/*
+ * Brokers that serve for one case: private ones, and daemons whose HTTP
+ * worker lies (it is started again ever more slowly).
+ */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drive.h"
+
+#define BROKER_FD	3
+
+/* berthd -d, or -p when fd is its channel. */
+static pid_t
+broker_start(int fd)
+{
+	char	 path[512];
+	pid_t	 pid;
+	int	 null;
+
+	snprintf(path, sizeof(path), "%s/berthd", d.dir);
+	if ((pid = fork()) == -1)
+		err(1, "fork");
+	if (pid != 0)
+		return (pid);
+	if ((null = open("/dev/null", O_RDWR)) == -1 || dup2(null, 2) == -1)
+		_exit(126);
+	if (fd != -1) {
+		if (dup2(fd, BROKER_FD) == -1)
+			_exit(126);
+		closefrom(BROKER_FD + 1);
+		execl(path, "berthd", "-p", "-s", d.store, NULL);
+	} else {
+		closefrom(BROKER_FD);
+		execl(path, "berthd", "-d", "-f", d.conf, NULL);
+	}
+	_exit(127);
+}
+
+/* It ends in time and well. */
+static void
+broker_ends(pid_t pid, const char *what)
+{
+	long	 end = now_ms() + 2 * PATIENCE_MS;
+	int	 status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (now_ms() > end) {
+			complain("%s: the broker does not end", what);
+			kill(pid, SIGKILL);
+			(void)waitpid(pid, &status, 0);
+			return;
+		}
+		usleep(500);
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		complain("%s: the broker ended with %#x", what,
+		    (unsigned int)status);
+}
+
+static int
+await_socket(pid_t pid)
+{
+	long	 end = now_ms() + PATIENCE_MS;
+	int	 fd;
+
+	while ((fd = drive_connect()) == -1 && now_ms() < end &&
+	    waitpid(pid, NULL, WNOHANG) == 0)
+		usleep(500);
+	return (fd);
+}
+
+static void
+http_case(const struct state *s, const struct kase *k)
+{
+	pid_t	 have[CHILDREN_MAX];
+	long	 end = now_ms() + PATIENCE_MS;
+	int	 fd, die = must_die(s, &k->p), ends;
+	struct msg_hdr	 h;
+
+	memcpy(&h, k->p.data, sizeof(h));
+	ends = !die && h.type == MSG_HTTP_TERMINATE;
+	plan_for(s, k);
+	d.pid = broker_start(-1);
+	if (!ends && (fd = await_socket(d.pid)) == -1) {
+		complain("%s %s: no daemon", s->name, k->what);
+		return;
+	}
+	while (d.plan->said == 0 && now_ms() < end)
+		usleep(200);
+	while (die && children_of(d.pid, have) > 0 && now_ms() < end)
+		usleep(200);
+	if (d.plan->said == 0)
+		complain("%s %s: the lie was not told", s->name, k->what);
+	else if (now_ms() >= end)
+		complain("%s %s: the liar lives", s->name, k->what);
+	if (!ends) {
+		if (say_fd(fd, MSG_IMAGE_LIST, NULL, -1) == -1 ||
+		    hear_end(fd, PATIENCE_MS) != MSG_DONE)
+			complain("%s %s: no answer", s->name, k->what);
+		close(fd);
+		kill(d.pid, SIGTERM);
+	}
+	broker_ends(d.pid, k->what);
+	d.cases++;
+}
+
+static void
+private_case(const struct state *s, const struct kase *k)
+{
+	struct msg	 m;
+	int		 fds[2], r;
+	pid_t		 pid;
+
+	if (chan_pair(fds) == -1)
+		err(1, "socketpair");
+	pid = broker_start(fds[1]);
+	close(fds[1]);
+	if (packet_send(fds[0], &k->p) == -1)
+		complain("%s: %s", k->what, strerror(errno));
+	if (must_die(s, &k->p)) {
+		do
+			r = hear(fds[0], PATIENCE_MS, &m);
+		while (r > 0);
+		if (r == -1 && errno != EPROTO && errno != ECONNRESET)
+			complain("private %s: the liar lives", k->what);
+	}
+	close(fds[0]);
+	broker_ends(pid, k->what);
+	d.cases++;
+}
+
+static enum level
+level_of(const struct state *s, unsigned int t)
+{
+	if (msg_info[t].from != s->peer)
+		return (LEVEL_ONE);
+	return (d.all || (s->role == ROLE_CLI && t == MSG_RUN) ? LEVEL_ALL :
+	    LEVEL_FEW);
+}
+
+static void
+all_in(uint32_t state, void (*fn)(const struct state *, const struct kase *))
+{
+	const struct state	*s = state_of(state);
+	struct kase		*k;
+	unsigned int		 t;
+	size_t			 i, n;
+
+	for (t = 1; t < MSG_MAX; t++) {
+		k = cases_make(t, s->peer, level_of(s, t), &n);
+		for (i = 0; i < n; i++)
+			fn(s, &k[i]);
+		free(k);
+	}
+}
+
+void
+http_cases(void)
+{
+	d.plan->active = 1;
+	all_in(H_NEW, http_case);
+	all_in(H_RUN, http_case);
+	d.plan->active = 0;
+}
+
+void
+private_cases(void)
+{
+	all_in(C_IDLE, private_case);
+}

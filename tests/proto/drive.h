@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/* Copyright (c) 2026 The berth authors */
+/* The driver's own header: one broker that is lied to. */
+#ifndef TESTS_PROTO_DRIVE_H
+#define TESTS_PROTO_DRIVE_H
+
+#include <sys/types.h>
+
+#include "plan.h"
+
+#define PATIENCE_MS	5000	/* for everything that the broker must do */
+#define CHILDREN_MAX	64
+
+struct drive {
+	const char	*dir;		/* broker, liars, plan */
+	const char	*store;
+	const char	*conf;
+	const char	*image;		/* an ID in the store */
+	pid_t		 pid;		/* the broker */
+	struct plan	*plan;
+	pid_t		 base[CHILDREN_MAX];	/* its children when idle */
+	int		 nbase;
+	int		 fds;		/* its descriptors when idle */
+	int		 canary;	/* a connection that must go on */
+	int		 trigger;	/* the client that asks for jobs */
+	long		 worst;		/* ms the canary ever waited */
+	unsigned long	 cases, failures;
+	unsigned int	 shard, shards;
+	unsigned int	 serial;
+	int		 all;		/* all lies in all states: minutes */
+};
+extern struct drive d;
+
+/* drive.c */
+
+/* One line about a broken promise. */
+void	 complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+long	 now_ms(void);
+/* Connects to the store's socket; fatal when it cannot. */
+int	 drive_connect(void);
+/* A good message on a raw connection.  0 or -1. */
+int	 say_fd(int fd, enum msg_type, const void *payload, int desc);
+/*
+ * The next message: its type, 0 at the end, -1 when none comes in time.
+ * Descriptors are closed.
+ */
+int	 hear(int fd, int ms, struct msg *);
+/* Until the answer that ends a request: its type, 0, or -1. */
+int	 hear_end(int fd, int ms);
+/* The canary asks and is answered, or it is complained. */
+void	 canary(void);
+/* Everybody that the broker started meanwhile is gone: 1, or 0. */
+int	 children_gone(int ms);
+int	 children_of(pid_t, pid_t list[CHILDREN_MAX]);
+int	 fds_of(pid_t);
+void	 fds_back(const char *when);	/* or it is complained */
+long	 rss_of(pid_t);		/* KiB */
+void	 drive_base(void);
+void	 plan_for(const struct state *, const struct kase *);
+const struct state *state_of(uint32_t number);
+
+/* floods.c */
+void	 floods(void);
+
+/* alone.c: brokers that serve one case */
+void	 http_cases(void);
+void	 private_cases(void);
+
+#endif

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+# The protocol's abuse: a liar for every helper, and what drives it.
+LIAR	 = $(addprefix tests/proto/,liar.o packet.o cases.o) \
+	   $(PROTO) $(COMMON)
+ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o drive.o states.o \
+	   floods.o packet.o cases.o) $(PROTO) $(COMMON)
+
+$(OUT)/gen/fields.h: tests/proto/fields.py proto/msg.h
+	@mkdir -p $(@D)
+	$(PYTHON) tests/proto/fields.py proto/msg.h > $@.tmp && mv $@.tmp $@
+$(OUT)/obj/tests/proto/cases.o: | $(OUT)/gen/fields.h
+
+# Static: it is executed some ten thousand times.
+$(OUT)/proto/liar: $(call obj,$(LIAR))
+	@mkdir -p $(@D)
+	$(CC) $(if $(SANITIZE),$(ALL_LDFLAGS),$(STATIC_LDFLAGS)) -o $@ $^
+$(OUT)/proto/abuse: $(call obj,$(ABUSE))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+abuse: all $(OUT)/proto/liar $(OUT)/proto/abuse
+	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) $(PYTEST) \
+	    -m 'not long' tests/proto
+
+.PHONY: abuse
