@@ -55,6 +55,9 @@ static const struct {
 	{ "https:\\\\h.x", URL_BAD },
 	{ "https://h\xc3\xa9.x/", URL_BAD },
 	{ "https://[fe80::1%25eth0]/", URL_BAD },
+	{ "https://h%e7.x/", URL_BAD },
+	{ "https://h%c3%a9.x/", URL_BAD },
+	{ "https://h%26.x/", URL_BAD },
 };
 
 static const struct {

@@ -78,6 +78,20 @@ lower(char *s)
 			*s = (char)(*s + 'a' - 'A');
 }
 
+/* libcurl decodes what is escaped in a host, to any byte at all. */
+static int
+host_ok(const char *host)
+{
+	const char	*others = *host == '[' ? "[:.]" : "-._";
+
+	for (; *host != '\0'; host++)
+		if ((*host < 'a' || *host > 'z') &&
+		    (*host < '0' || *host > '9') &&
+		    strchr(others, *host) == NULL)
+			return (0);
+	return (1);
+}
+
 /* From h, without the fragment, which is not sent. */
 static enum url_error
 url_fill(CURLU *h, struct url *u)
@@ -99,6 +113,8 @@ url_fill(CURLU *h, struct url *u)
 	    URL_OK)
 		return (error);
 	lower(u->host);
+	if (!host_ok(u->host))
+		error = URL_BAD;
 	if (header_number(port, &n) == -1 || n == 0 || n > UINT16_MAX)
 		error = URL_BAD;
 	free(port);
