@@ -57,6 +57,9 @@ client_last(void)
 static void
 client_free(struct client *c)
 {
+	/* first: what ends below may drop whoever is still on the list */
+	LIST_REMOVE(c, entry);
+	nclients--;
 	if (c->fetch != NULL)
 		fetch_cancel(c->fetch);
 	if (c->cancel != NULL)
@@ -65,8 +68,6 @@ client_free(struct client *c)
 		pod_forget(c->pod);
 		pod_kill(c->pod);
 	}
-	LIST_REMOVE(c, entry);
-	nclients--;
 	evchan_free(c->ec);
 	free(c);
 	if (env.private && nclients == 0)

@@ -307,6 +307,8 @@ main(int argc, char *argv[])
 	open_plan();
 	if (strcmp(mode, "http") == 0)
 		http_cases();
+	else if (strcmp(mode, "stop") == 0)
+		stop_cases();
 	else if (strcmp(mode, "private") == 0)
 		private_cases();
 	else

@@ -165,6 +165,65 @@ all_in(uint32_t state, void (*fn)(const struct state *, const struct kase *))
 	}
 }
 
+/* A daemon is told to stop while the job of a client hangs. */
+static void
+stop_case(uint32_t state, enum msg_type ask)
+{
+	struct msg_image	 i;
+	struct msg_fetch	 f;
+	struct msg_run		 r;
+	struct kase		 k;
+	const void		*m = &i;
+	int			 fd, n, rec = -1;
+
+	memset(&k, 0, sizeof(k));
+	memset(&i, 0, sizeof(i));
+	memset(&r, 0, sizeof(r));
+	snprintf(i.name, sizeof(i.name), "%s", d.image);
+	snprintf(r.image, sizeof(r.image), "%s", d.image);
+	memcpy(&f, sample(MSG_FETCH), sizeof(f));
+	f.insecure = INSECURE_IMAGE;
+	if (ask == MSG_FETCH)
+		m = &f;
+	if (ask == MSG_RUN) {
+		m = &r;
+		rec = kind_open(KIND_SEALED, -1);
+	}
+	plan_for(state_of(state), &k);
+	d.plan->deed = DEED_MUTE;
+	d.pid = broker_start(-1);
+	if ((fd = await_socket(d.pid)) == -1)
+		errx(1, "no daemon");
+	if (say_fd(fd, ask, m, rec) == -1)
+		complain("stop: %s", strerror(errno));
+	for (n = 0; n < 2000 && d.plan->said == 0; n++)
+		usleep(1000);
+	if (d.plan->said == 0)
+		complain("stop in %u: not reached", state);
+	kill(d.pid, SIGTERM);
+	if (state == N_RUN)	/* TERM has its ten seconds, not ours */
+		close(fd);
+	broker_ends(d.pid, "stop with a job in hand");
+	if (state != N_RUN)
+		close(fd);
+	if (rec != -1)
+		close(rec);
+	d.cases++;
+}
+
+void
+stop_cases(void)
+{
+	d.plan->active = 1;
+	stop_case(F_NEW, MSG_FETCH);
+	stop_case(F_BLOB, MSG_FETCH);
+	stop_case(I_WANTED, MSG_FETCH);
+	stop_case(L_BUSY, MSG_FETCH);
+	stop_case(S_BUSY, MSG_IMAGE_VERIFY);
+	stop_case(N_RUN, MSG_RUN);
+	d.plan->active = 0;
+}
+
 void
 http_cases(void)
 {

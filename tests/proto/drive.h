@@ -65,5 +65,6 @@ void	 floods(void);
 /* alone.c: brokers that serve one case */
 void	 http_cases(void);
 void	 private_cases(void);
+void	 stop_cases(void);
 
 #endif

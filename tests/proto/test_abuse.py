@@ -144,3 +144,9 @@ def test_private_broker(den):
     r = lib.command(d.abuse("private"), timeout=120)
     assert r.returncode == 0, r.stderr
     assert summary(r.stdout) >= 200
+
+
+def test_stop_with_a_job_in_hand(den):
+    d = den("stop")
+    r = lib.command(d.abuse("stop"), timeout=120)
+    assert r.returncode == 0, r.stderr
