@@ -56,14 +56,16 @@ class Fake:
     """A registry with one image, "x".  on[PREFIX] = function(handler) answers
     a path instead; it may call .image(handler) to go on as usual."""
 
-    def __init__(self, layout, cert=None):
+    def __init__(self, layout, cert=None, host="127.0.0.1"):
         with open(layout.path + "/index.json", encoding="utf-8") as f:
             self.top = json.load(f)["manifests"][0]
         self.blobs = layout.path + "/blobs/sha256/"
         self.on = {}
         self.seen = []
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                                      Handler)
+        kind = type("Server", (http.server.ThreadingHTTPServer,), {
+            "address_family": socket.AF_INET6 if ":" in host else
+            socket.AF_INET})
+        self.server = kind((host, 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *a: None
         self.server.fake = self
@@ -73,7 +75,7 @@ class Fake:
             self.server.socket = c.wrap_socket(self.server.socket,
                                                server_side=True)
         self.port = self.server.server_address[1]
-        self.addr = "127.0.0.1:%d" % self.port
+        self.addr = "%s:%d" % (host, self.port)
         self.ref = "docker://%s/x" % self.addr
         threading.Thread(target=self.server.serve_forever, args=(0.02,),
                          daemon=True).start()

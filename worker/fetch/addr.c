@@ -152,9 +152,7 @@ addr_policy_init(struct addr_policy *p, const char *host)
 		if (inet_pton(AF_INET6, v6, &in6->sin6_addr) == 1)
 			in6->sin6_family = AF_INET6;
 	}
-	p->loopback = strcasecmp(host, "localhost") == 0 ||
-	    (p->named.ss_family != AF_UNSPEC &&
-	    addr_classify((struct sockaddr *)&p->named) == ADDR_LOOPBACK);
+	p->loopback = strcasecmp(host, "localhost") == 0;
 }
 
 static const char *
@@ -184,11 +182,10 @@ addr_refused(struct addr_policy *p, const struct sockaddr *sa, int registry)
 	enum addr_class	 class = addr_classify(sa);
 	int		 ok;
 
-	ok = class == ADDR_PUBLIC ||
+	ok = class == ADDR_PUBLIC || same_address(&p->named, sa) ||
 	    (class == ADDR_LOOPBACK && p->loopback) ||
-	    (registry && (class == ADDR_PRIVATE ||
-	    same_address(&p->named, sa))) ||
-	    (class == ADDR_PRIVATE && p->seen && p->widest != ADDR_PUBLIC);
+	    (class == ADDR_PRIVATE && (registry ||
+	    (p->seen && p->widest != ADDR_PUBLIC)));
 	if (!ok)
 		return (class_refused(class));
 	/* Once public, it stays public, whatever it resolves to later. */

@@ -108,7 +108,7 @@ enum addr_class {
 
 struct addr_policy {
 	struct sockaddr_storage	 named;	/* family AF_UNSPEC: none */
-	int		 loopback;	/* the user named one, or localhost */
+	int		 loopback;	/* the user said localhost */
 	enum addr_class	 widest;	/* of the registry's addresses seen */
 	int		 seen;
 };
