@@ -19,6 +19,8 @@ static const char	*take_realsize(struct tar_pax *, const char *, size_t);
 static const char	*take_sparsename(struct tar_pax *, const char *,
 			    size_t);
 static const char	*take_sparse(struct tar_pax *, const char *, size_t);
+static const char	*take_pieces(struct tar_pax *, const char *, size_t);
+static const char	*take_map(struct tar_pax *, const char *, size_t);
 
 /*
  * What decides about the entry.  All other keys are kept in the skeleton
@@ -41,10 +43,10 @@ static const struct {
 	{ "GNU.sparse.realsize", take_realsize },
 	{ "GNU.sparse.major",	take_sparse },
 	{ "GNU.sparse.minor",	take_sparse },
-	{ "GNU.sparse.map",	take_sparse },
+	{ "GNU.sparse.map",	take_map },
 	{ "GNU.sparse.offset",	take_sparse },
 	{ "GNU.sparse.numbytes", take_sparse },
-	{ "GNU.sparse.numblocks", take_sparse },
+	{ "GNU.sparse.numblocks", take_pieces },
 };
 
 /* Decimal digits and nothing else, up to INT64_MAX. */
@@ -142,13 +144,46 @@ take_realsize(struct tar_pax *p, const char *s, size_t len)
 	return (take_number(p, PAX_REALSIZE, &p->realsize, s, len));
 }
 
+/* libarchive takes the rest of a map for absent when a number is bad. */
 static const char *
 take_sparse(struct tar_pax *p, const char *s, size_t len)
 {
-	(void)s;
-	(void)len;
+	uint64_t	 v;
+
+	if (number(s, len, &v) == -1)
+		return ("pax: bad number");
 	p->has |= PAX_SPARSE;
 	return (NULL);
+}
+
+static const char *
+take_pieces(struct tar_pax *p, const char *s, size_t len)
+{
+	uint64_t	 n;
+
+	if (number(s, len, &n) == -1 || n > SPARSE_MAX)
+		return ("pax: bad number of pieces in a sparse file");
+	p->has |= PAX_SPARSE;
+	return (NULL);
+}
+
+/* "offset,length,offset,length" */
+static const char *
+take_map(struct tar_pax *p, const char *s, size_t len)
+{
+	const char	*comma;
+	uint64_t	 v;
+	size_t		 n, i;
+
+	for (i = 0; len > 0; i++, s += n, len -= n) {
+		comma = memchr(s, ',', len);
+		n = comma == NULL ? len : (size_t)(comma - s);
+		if (number(s, n, &v) == -1 || (comma != NULL && n + 1 == len))
+			return ("pax: bad map of a sparse file");
+		n += comma != NULL;
+	}
+	p->has |= PAX_SPARSE;
+	return (i % 2 == 0 ? NULL : "pax: bad map of a sparse file");
 }
 
 /* [-]SECONDS[.FRACTION]; digits beyond nanoseconds are cut, as GNU does. */

@@ -128,11 +128,10 @@ def gnu_sparse(name, regions, real, data=b"", **k):
     out = head(name, b"S", size=k.pop("size", len(data)), magic=GNU,
                tail=tail, **k)
     rest = pairs[96:]
-    for at in range(0, len(rest), 504):
-        more = b"\1" if at + 504 < len(rest) else b"\0"
-        out += (rest[at:at + 504].ljust(504, b"\0") + more).ljust(
-            BLOCK, b"\0")
-    return out + pad(data)
+    blocks = [(rest[at:at + 504].ljust(504, b"\0") +
+               (b"\1" if at + 504 < len(rest) else b"\0")).ljust(
+                   BLOCK, b"\0") for at in range(0, len(rest), 504)]
+    return out + b"".join(blocks) + pad(data)
 
 
 def pax_sparse(name, numbers, real, data=b""):
