@@ -8,7 +8,10 @@
 #include <sys/queue.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <linux/openat2.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,6 +102,34 @@ pod_mkdir(struct pod *p)
 }
 
 /*
+ * Takes out of upper what pid 1 puts there itself when the image has no
+ * place for its mounts: these few names, none through a link or a mount,
+ * and whatever else stands there stays.
+ */
+static void
+pod_unmake_places(struct pod *p)
+{
+	static const char *const files[] = { "hosts", "hostname",
+	    "resolv.conf" };
+	static const char *const dirs[] = { "upper/etc", "upper/dev",
+	    "upper/proc", "upper/sys" };
+	struct open_how	 how;
+	size_t		 i;
+	int		 fd;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+	fd = (int)syscall(SYS_openat2, p->dirfd, dirs[0], &how, sizeof(how));
+	for (i = 0; fd != -1 && i < 3; i++)
+		(void)unlinkat(fd, files[i], 0);
+	if (fd != -1)
+		close(fd);
+	for (i = 0; i < 4; i++)
+		(void)unlinkat(p->dirfd, dirs[i], AT_REMOVEDIR);
+}
+
+/*
  * Mostly nothing was written and the directories go at once; a tree that
  * was written to is a stranger's and goes to the trash whole.
  */
@@ -111,6 +142,7 @@ pod_rmdir(struct pod *p)
 
 	if (p->dirfd == -1)
 		return;
+	pod_unmake_places(p);
 	for (i = 0; i < 3; i++)
 		if (rmdir(pod_path(p, path, parts[i])) == -1 && i > 0 &&
 		    errno != ENOENT && trash_put(path) == -1)
