@@ -58,6 +58,8 @@ def test_second_daemon_is_refused(daemon, store):
 
 
 def test_stale_socket_is_replaced(daemon, store):
+    lib.await_true("the HTTP worker", lambda: children(
+        daemon.proc.pid, "berth-http"))
     daemon.kill()
     assert os.path.exists(store.path("sock"))
     assert store("image", "list").returncode == 0       # a private one
