@@ -63,6 +63,8 @@ def test_stale_socket_is_replaced(daemon, store):
     daemon.kill()
     assert os.path.exists(store.path("sock"))
     assert store("image", "list").returncode == 0       # a private one
+    lib.await_true("the old worker's end, with its port", lambda: not [
+        n for n in lib.descendants().values() if n.startswith("berth")])
     d = Daemon(store, open(daemon.conf).read())
     assert store("image", "list").returncode == 0
     assert d.stop() == 0
