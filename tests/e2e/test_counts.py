@@ -93,7 +93,7 @@ def test_calls_and_processes_of_a_start(shared, tmp_path):
 
 def test_bytes_and_syncs_of_a_fetch(store, registry, fixed, tmp_path):
     log = str(tmp_path / "log")
-    lines = strace(log, WRITES + "," + SYNCS,
+    lines = strace(log, WRITES + "," + SYNCS + ",connect",
                    store.argv(lib.INSECURE, "fetch", fixed))
     layer, = registry.manifest("counts")["layers"]
     with open(log, errors="replace") as f:
@@ -106,8 +106,10 @@ def test_bytes_and_syncs_of_a_fetch(store, registry, fixed, tmp_path):
     judge("bytes written for a fetched byte",
           round(written / layer["size"], 2))
     judge("system calls that write in a fetch", len(
-        [x for x in lines if not re.search(r" (?:%s)\(" %
-                                           SYNCS.replace(",", "|"), x)]))
+        [x for x in lines if re.search(r" (?:%s)\(" %
+                                       WRITES.replace(",", "|"), x)]))
+    judge("connections of a fetch", len(
+        [x for x in lines if " connect(" in x and "AF_INET" in x]))
     syncs = re.findall(r" (?:%s)\(" % SYNCS.replace(",", "|"), text)
     assert syncs == [], "a fetch waits for no disk"
 

@@ -51,7 +51,7 @@ int
 registry_init(struct fetch *f, const struct msg_fetch_resolve *m)
 {
 	struct registry	*reg = &f->reg;
-	int		 plain;
+	int		 here, plain;
 
 	snprintf(reg->name, sizeof(reg->name), "%s", m->ref);
 	if (ref_parse(m->ref, &reg->ref) != REF_OK)
@@ -62,10 +62,11 @@ registry_init(struct fetch *f, const struct msg_fetch_resolve *m)
 	 * Plain HTTP is a leave, not an order: https comes first, but for a
 	 * registry on this machine, where nobody listens on the way.
 	 */
+	here = reg->policy.loopback || addr_classify(
+	    (struct sockaddr *)&reg->policy.named) == ADDR_LOOPBACK;
 	plain = (m->insecure & INSECURE_HTTP) != 0;
 	reg->other_scheme = plain;
-	return (registry_url(reg, plain && reg->policy.loopback ? "http" :
-	    "https"));
+	return (registry_url(reg, plain && here ? "http" : "https"));
 }
 
 void
