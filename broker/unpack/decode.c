@@ -259,10 +259,13 @@ gzip_first(struct decoder *d, unsigned char *buf, size_t len)
 	return (gzip_read(d, buf, len));
 }
 
+/* A skippable frame may come first (RFC 8878 3.1.2): pzstd has them. */
 static ssize_t
 zstd_first(struct decoder *d, unsigned char *buf, size_t len)
 {
-	if (!magic_ok(d, "\x28\xb5\x2f\xfd", 4))
+	if (!magic_ok(d, "\x28\xb5\x2f\xfd", 4) && (d->len < 4 ||
+	    (d->in[0] & 0xf0) != 0x50 ||
+	    memcmp(d->in + 1, "\x2a\x4d\x18", 3) != 0))
 		return (refuse(d, "zstd: not a zstd stream"));
 	d->read = zstd_read;
 	return (zstd_read(d, buf, len));
