@@ -104,7 +104,7 @@ make_target(int root, const char *path)
 	size_t	 i;
 	int	 fd;
 
-	for (i = 1; path[i] != '\0' && i < sizeof(part); i++) {
+	for (i = 1; i < sizeof(part) && path[i] != '\0'; i++) {
 		if (path[i] != '/')
 			continue;
 		memcpy(part, path + 1, i - 1);

@@ -17,8 +17,8 @@
 
 #include "fuzz.h"
 
-#define BASE	0x7fff0000	/* ids of nobody */
-#define COUNT	65536
+#define BASE	0x7fff0000U	/* ids of nobody */
+#define COUNT	65536U
 
 static int
 put(pid_t pid, const char *name, const char *text)

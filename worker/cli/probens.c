@@ -77,9 +77,8 @@ in_namespaces(unsigned long ns, unsigned long ids, int (*fn)(void))
 		inside(go[0], fn);
 	}
 	if (write_map(pid, "uid_map", ids) == -1 ||
-	    write_map(pid, "gid_map", ids) == -1)
-		error = errno;
-	else if (write(go[1], "", 1) != 1)
+	    write_map(pid, "gid_map", ids) == -1 ||
+	    write(go[1], "", 1) != 1)
 		error = errno;
 	close(go[1]);		/* without its byte it ends */
 	if (waitpid(pid, &status, 0) == -1)
