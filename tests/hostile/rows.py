@@ -87,14 +87,21 @@ def row(id_, title, **k):
 
 def rows(ids, title, **k):
     """Rows of one function: ids = {"M5.size-float": argument, ...}.  "%s"
-    in the title is the name behind the section."""
+    in the title is the name, without what all the names begin with."""
+    names = [i.split(".", 1)[1].split("-") for i in ids]
+    same = 0
+    while len(names) > 1 and all(
+            n[:same + 1] == names[0][:same + 1] and len(n) > same + 1
+            for n in names):
+        same += 1
+
     def declare(make):
         for id_, arg in ids.items():
             def one(x, arg=arg):
                 return make(x, arg)
             one.__module__ = make.__module__
-            name = id_.split(".", 1)[1]
-            t = title % name.replace("-", " ") if "%s" in title else title
+            name = id_.split(".", 1)[1].split("-")[same:]
+            t = title % " ".join(name) if "%s" in title else title
             ALL[id_] = Row(id_, t, one, **k)
         return make
     return declare
@@ -118,7 +125,8 @@ def load():
         sys.path.insert(0, HERE)
     for path in sorted(glob.glob(os.path.join(HERE, "*.py"))):
         name = os.path.basename(path)[:-3]
-        if name not in ("conftest", "documents", "peers", "rows", "sites"):
+        if name not in ("conftest", "documents", "ledger", "peers", "probe",
+                        "rows", "sites", "table"):
             importlib.import_module(name)
 
     def key(r):

@@ -51,6 +51,8 @@ class Answers(Handler):
         words = [w for w in path.split("/") if w]
         name = words[1] if words[:1] == ["v2"] and words[1:] else \
             words[0] if words else ""
+        if path == "/v2/":              # other clients begin so
+            return self.reply(200, b"{}")
         s = self.server.registry.sites.get(name)
         if s is None:
             return self.reply(404, b"{}")
@@ -123,7 +125,8 @@ class Site:
     .image() makes an image and serves it as NAME:latest; on[PREFIX] is a
     function of the handler that answers paths with that prefix instead,
     and may call .usual(h).  .says: a further regular expression for berth's
-    line, where one function makes several rows.  .seen: (method, path, header fields)."""
+    line, where one function makes several rows.  .seen: (method, path,
+    header fields)."""
 
     def __init__(self, server, name):
         self.server, self.name = server, name
@@ -185,6 +188,13 @@ class Site:
         d = changed(d, doc)
         m = {"schemaVersion": 2, "mediaType": media,
              "config": self.put(d, CONFIG), "layers": descs}
+        if media.startswith(images.DOCKER) and layers is None:
+            m["config"]["mediaType"] = images.DOCKER + "container.image.v1" \
+                "+json"
+            for layer in descs:
+                layer["mediaType"] = layer["mediaType"].replace(
+                    LAYER, images.DOCKER + "image.rootfs.diff.tar").replace(
+                        "+", ".")
         m = changed(m, edit)
         return self.document(m, media, tag, served)
 

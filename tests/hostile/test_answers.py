@@ -81,7 +81,7 @@ def endless(what, code):
 @rows.rows({"R8.endless-manifest": ("manifest", 200, "4194304"),
             "R8.endless-blob": ("blob", 200, "got more"),
             "R8.endless-error": ("manifest", 403, "403 forbidden")},
-           "%s, in chunks", cve="CVE-2020-1702",
+           "an endless %s, in chunks", cve="CVE-2020-1702",
            says=r"GET /v2/")
 def _(site, arg):
     endless(*arg[:2])(site)
@@ -301,7 +301,8 @@ def _(site):
             "R9.type-escape": {"Content_Type": "a/\x1b[2J"},
             "R9.type-schema-1": {"Content_Type": "application/vnd.docker."
                                  "distribution.manifest.v1+prettyjws"}},
-           "a manifest of content %s", says=r"GET /v2/.*(expected|schema 1|malformed header)")
+           "a manifest of content %s", says=r"GET /v2/.*(expected|schema 1|"
+           r"malformed header)")
 def _(site, fields):
     manifests(site, lambda h, b: h.reply(200, b, **fields))
 

@@ -252,7 +252,7 @@ def _(bench, field):
         "failed" in bench.outcomes()
 
 
-@row("A13.app-output", "an app that prints lines like berth's own: they "
+@row("A17.app-output", "an app that prints lines like berth's own: they "
      "reach its own streams alone", own=True)
 def _(bench):
     line = '{"seq":99,"outcome":"ok"}'

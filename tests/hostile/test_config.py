@@ -58,14 +58,14 @@ def _(site, name):
 
 @rows.rows({"M7.group-2-32": "0:4294967296", "M7.group-2-31": "0:2147483648",
             "M7.group-zeros": "0:00"},
-           "%s, mapped to gid 0 in /etc/group", cve=CVES, run=[],
+           "group %s, mapped to gid 0 in /etc/group", cve=CVES, run=[],
            says=r"not a number from 0 to 2147483647")
 def _(site, name):
     user(site, name, [passwd(name[2:] + ":x:0:", file="etc/group")])
 
 
 @rows.rows({"M7.group-minus": "0:-1", "M7.group-plus": "0:+0"},
-           "%s, mapped to gid 0 in /etc/group", run=[],
+           "group %s, mapped to gid 0 in /etc/group", run=[],
            says=r"neither a number nor a name")
 def _(site, name):
     user(site, name, [passwd(name[2:] + ":x:0:", file="etc/group")])
@@ -207,7 +207,7 @@ def _(site):
 @rows.rows({"M8.link-kmsg": "/proc/kmsg", "M8.link-zero": "/dev/zero",
             "M8.link-environ": "/proc/1/environ",
             "M8.link-fd": "/proc/self/fd/3"},
-           "an /etc/passwd that is a %s", cve="CVE-2024-9676", run=[],
+           "an /etc/passwd that is a link to %s", cve="CVE-2024-9676", run=[],
            says=r"/etc/passwd|user \"?user\"?: not found")
 def _(site, target):
     user(site, "user", [images.Tar().link("etc/passwd", target).bytes()])

@@ -168,7 +168,7 @@ CASE = r"key \S+ differs from \"%s\" in case alone"
     "M4.twice-escaped": ('"digest": ', '"\\u0064igest": "x", "digest": '),
     "M4.twice-unknown": ('"schemaVersion"',
                          '"x": {"y": 1, "y": 2}, "schemaVersion"')},
-    "a manifest's key: %s", says=TWICE)
+    "a manifest's key twice: %s", says=TWICE)
 def _(site, change):
     site.image(edit=raw(*change))
 
@@ -189,7 +189,7 @@ def _(site):
             "M4.case-manifests": ("manifests", "maniFests"),
             "M4.case-long-s": ("layers", "layer\u017f"),
             "M4.case-media-type": ("mediaType", "mediatype")},
-           "a manifest's key: %s", says=CASE % r"\w+")
+           "a manifest's key in another case: %s", says=CASE % r"\w+")
 def _(site, keys):
     site.image(edit=fields(**{keys[1]: []}))
 
@@ -209,7 +209,7 @@ def _(site):
 @rows.rows({"M4.case-entrypoint": ("Entrypoint", "entrypoint"),
             "M4.case-user": ("User", "USER"), "M4.case-env": ("Env", "env"),
             "M4.case-volumes": ("Volumes", "volumes")},
-           "an image config's key: %s", says=CASE % r"\w+")
+           "an image config's key in another case: %s", says=CASE % r"\w+")
 def _(site, keys):
     site.image(config={keys[1]: None})
 

@@ -118,7 +118,8 @@ def _(bench, ciphers):
 
 
 @row("R7.plain-http", "a registry without TLS, nobody allowed that", cve=CVE,
-     says=r"does not speak TLS \(plain HTTP needs --insecure-options=http", insecure="image")
+     says=r"does not speak TLS \(plain HTTP needs --insecure-options=http",
+     insecure="image")
 def _(site):
     site.image()
 

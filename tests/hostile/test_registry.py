@@ -90,7 +90,7 @@ def _(bench):
 
 
 @rows.rows({"R3.token-redirect-%d" % s: s for s in (301, 302, 303, 307, 308)},
-           "%s of a token server", cve="CVE-2026-33990", own=True)
+           "a %s redirect of a token server", cve="CVE-2026-33990", own=True)
 def _(bench, status):
     e = other(bench)
     page = "/%s/t" % bench.site.name
@@ -140,8 +140,9 @@ BAD_REALMS = {
     "R2.realm-port": ("http://127.0.0.1:99999/", "not a valid URL")}
 
 
-@rows.rows(BAD_REALMS, "%s as token server",
-           cve="CVE-2026-33990", says=r"401|token server|refused")
+@rows.rows(BAD_REALMS, "a token server that is none: %s",
+           cve="CVE-2026-33990", says=r"401|token server|refused",
+           alone=True)
 def _(site, arg):
     login(site, arg[0])
     row_says(site, arg[1])
@@ -191,7 +192,7 @@ ADDRESSES = {
     "metadata-aws-v6": ("[fd00:ec2::254]", "metadata"),
     "metadata-alibaba": ("100.100.100.200", "metadata"),
     "metadata-azure": ("168.63.129.16", "metadata"),
-    "metadata-dot": ("169.254.169.254.", "metadata|not a valid"),
+    "metadata-dot": ("169.254.169.254.", "metadata|not a valid|not resolve"),
     "link-local": ("169.254.1.1", "link-local"),
     "link-local-v6": ("[fe80::1]", "link-local"),
     "link-local-zone": ("[fe80::1%25eth0]", "link-local|not a valid"),
@@ -207,7 +208,7 @@ ADDRESSES = {
 
 @rows.rows({"R4." + n: v for n, v in ADDRESSES.items()},
            "a redirect to an address: %s", cve="CVE-2026-33990",
-           says=r"redirect")
+           says=r"redirect", alone=True)
 def _(site, arg):
     away(site, "http://%s/latest/meta-data" % arg[0])
     row_says(site, arg[1])
@@ -302,9 +303,12 @@ def _(site):
 
 
 @rows.rows({"R6.loop-%d" % s: s for s in (301, 302, 303, 307, 308)},
-           "a redirect to itself: %s", says=r"more than 5 redirects")
-def _(site, status):
-    site.on[site.path] = lambda h: h.reply(status, Location=h.path)
+           "a redirect to itself: %s", own=True)
+def _(bench, status):
+    s = bench.site
+    s.on[s.path] = lambda h: h.reply(status, Location=h.path)
+    refused(bench, r"more than 5 redirects")
+    assert len(s.seen) == 6
 
 
 @row("R6.five-hops", "five redirects, then the image", good=True)
@@ -374,7 +378,7 @@ CHALLENGES = {
 
 
 @rows.rows({"R14." + n: v for n, v in CHALLENGES.items()},
-           "a challenge: %s", says=r"401 unauthorized")
+           "a challenge: %s", says=r"401 unauthorized", alone=True)
 def _(site, text):
     site.on[site.path] = lambda h: h.reply(401, WWW_Authenticate=text)
 
@@ -416,14 +420,15 @@ def _(bench):
     "32k": b'{"token": "' + b"a" * 40000 + b'"}',
     "not-ascii": '{"token": "\u00e9"}'.encode(),
     "null": b'{"token": null, "access_token": null}'}.items()},
-    "%s of a token server", says=r"token server \S+: answer holds no usable")
+    "a token that is none: %s", alone=True,
+    says=r"token server \S+: answer holds no usable")
 def _(site, body):
     page = "/%s/t" % site.name
     login(site, "http://%s%s" % (site.addr, page))
     site.on = {page: lambda h: h.reply(200, body), **site.on}
 
 
-@row("R14.token-never-helps", "a token that is never good enough",
+@row("R14.token-never-helps", "a token that is never good enough", alone=True,
      says=r"401 unauthorized")
 def _(site):
     page = "/%s/t" % site.name
@@ -432,7 +437,8 @@ def _(site):
 
 
 @rows.rows({"R14.token-%d" % s: s for s in (400, 401, 403, 404, 500)},
-           "a token server that says %s", says=r"token server \S+: \d{3}")
+           "a token server that says %s", alone=True,
+           says=r"token server \S+: \d{3}")
 def _(site, status):
     page = "/%s/t" % site.name
     login(site, "http://%s%s" % (site.addr, page))
@@ -441,7 +447,7 @@ def _(site, status):
 
 
 @row("R14.token-server-gone", "a token server that nobody is",
-     says=r"token server \S+: .*refused")
+     alone=True, says=r"token server \S+: .*refused")
 def _(site):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -13,7 +13,7 @@ from sites import DOCKER, LAYER, MANIFEST
 @rows.rows({"M5.size-exponent": "1e3", "M5.size-float": "5.0",
             "M5.size-string": '"5"', "M5.size-null": "null",
             "M5.size-true": "true", "M5.size-list": "[5]"},
-           "a layer's %s", says=r"layers\[0\]\.size is not an integer")
+           "a layer's size: %s", says=r"layers\[0\]\.size is not an integer")
 def _(site, text):
     site.image(edit=lambda m: dumps(m).replace(
         b'"size": %d' % m["layers"][0]["size"],
@@ -22,7 +22,7 @@ def _(site, text):
 
 @rows.rows({"M5.size-negative": -1, "M5.size-minus-2-63": -2 ** 63,
             "M5.size-2-63-1": 2 ** 63 - 1, "M5.size-64g": (64 << 30) + 1},
-           "a layer's %s", cve="CVE-2020-1702",
+           "a layer's size: %s", cve="CVE-2020-1702",
            says=r"layers\[0\]\.size is -?\d+, not 0 to 68719476736")
 def _(site, n):
     site.image(edit=lambda m: m["layers"][0].update(size=n))
@@ -105,7 +105,7 @@ def _(site):
 
 @rows.rows({"M6.layers-object": {}, "M6.layers-string": "x",
             "M6.layers-number": 1},
-           "a manifest's %s", says=r"layers is not an array")
+           "a manifest's layers: %s", says=r"layers is not an array")
 def _(site, value):
     site.image(edit=lambda m: m.update(layers=value))
 
@@ -151,7 +151,7 @@ def _(site):
 
 
 @rows.rows({"M6.diff-ids-fewer": 1, "M6.diff-ids-more": 3},
-           "%s than layers", says=r"\d diff_ids for 2 layers")
+           "%s diff_ids than layers", says=r"\d diff_ids for 2 layers")
 def _(site, n):
     site.image(tars=[sites.TINY] * 2, diff_ids=[GOOD] * n)
 
@@ -207,7 +207,7 @@ def _(site, body):
             "M6.media-case": LAYER.upper(), "M6.media-bzip2": LAYER +
             "+bzip2", "M6.media-escape": LAYER + "\x1b[31m",
             "M6.media-parameter": LAYER + "; q=1"},
-           "a layer's %s type", cve="CVE-2020-15229",
+           "a layer's media type: %s", cve="CVE-2020-15229",
            says=r"layers\[0\] has the unknown media type [ -~]*$")
 def _(site, media):
     site.image(edit=lambda m: m["layers"][0].update(mediaType=media))
@@ -247,10 +247,7 @@ def _(site):
 
 @row("M6.docker", "a manifest in Docker's words", good=True)
 def _(site):
-    site.image(media=DOCKER + "v2+json", edit=lambda m: [m["config"].update(
-        mediaType=images.DOCKER + "container.image.v1+json"),
-        m["layers"][0].update(
-            mediaType=images.DOCKER + "image.rootfs.diff.tar")])
+    site.image(media=DOCKER + "v2+json", codec="gzip")
 
 
 @rows.rows({"M6.os-missing": ("os", None), "M6.os-number": ("os", 1),

@@ -87,7 +87,8 @@ def _(site, config):
             "M10.number-signal": {"StopSignal": 9},
             "M10.number-entrypoint": {"Entrypoint": [["a"]]}},
            "%s: of the wrong type",
-           says=r"config\.\w+(\[\d+\]|\.a)? is not (a|an) (string|array|object)")
+           says=r"config\.\w+(\[\d+\]|\.a)? is not (a|an) (string|array|"
+           r"object)")
 def _(site, config):
     site.image(config=config)
 
@@ -138,7 +139,8 @@ def reserved_label(bench):
         seen.append(re.sub(
             r"(?m)^\d+ \d+ \d+:\d+|.*ctxt_switches.*|\d\d:\d\d|"
             r"^(Vm|Rss|Pid|Tgid|NSpid|Ngid|SigQ).*|pts/\d+|upperdir=\S+|"
-            r"lowerdir=\S+|workdir=\S+|berth-[0-9a-f]{8}|[0-9a-f-]{36}", "", r.stdout))
+            r"lowerdir=\S+|workdir=\S+|berth-[0-9a-f]{8}|[0-9a-f-]{36}", "",
+            r.stdout))
     assert seen[0] == seen[1]
 
 
@@ -181,7 +183,7 @@ def _(site, path):
 
 @rows.rows({"M12.link-sys": "/sys/fs", "M12.link-dev": "/dev/shm",
             "M12.link-fd": "/proc/self/fd"},
-           "a volume that is a %s of the image",
+           "a volume that is a link of the image to %s",
            cve="CVE-2022-23648 CVE-2019-16884", run=[],
            says=r"volume \"?/data\"?: ")
 def _(site, target):
@@ -217,7 +219,7 @@ def _(site):
 # M13: working directories.
 
 @rows.rows({"M13.fd-%d" % n: n for n in range(3, 21)},
-           "a working directory /proc/self/%s", cve="CVE-2024-21626",
+           "a working directory /proc/self/fd/%s", cve="CVE-2024-21626",
            run=["--", "cat", "../../../etc/hostname"],
            says=r"/proc/self/fd/\d+: ")
 def _(site, n):
@@ -226,7 +228,7 @@ def _(site, n):
 
 @rows.rows({"M13.link-fd": "/proc/self/fd/7", "M13.link-root":
             "/proc/1/root", "M13.link-cwd": "/proc/1/cwd"},
-           "a working directory that is a %s", cve="CVE-2024-21626",
+           "a working directory that is a link to %s", cve="CVE-2024-21626",
            run=["--", "pwd"], says=r"working directory|/w: ")
 def _(site, target):
     app(site, WorkingDir="/w",
