@@ -114,7 +114,8 @@ MODES = {
 @rows.rows(MODES, "the probe, %s", own=True, cve="CVE-2016-9962 CVE-2022-0185 "
            "CVE-2024-1086 CVE-2022-29162 CVE-2022-24769 CVE-2022-27649 "
            "CVE-2022-27650 CVE-2022-27651 CVE-2026-31431 CVE-2020-14386 "
-           "CVE-2022-0492 CVE-2020-15257")
+           "CVE-2022-0492 CVE-2020-15257 GHSA-6fw5-f8r9-fgfm "
+           "GHSA-jq35-85cj-fj4p CVE-2023-25809")
 def _(bench, options):
     r = run(bench, *options)
     assert r.returncode == 0, r

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
+"""Rows L4 and L18: who else is at the tree while a layer is unpacked."""
+import glob
+import os
+import stat
+
+import lib
+import rows
+from lib import INSECURE
+from tars import dir_, file, tar
+
+STORE_PARTS = ("layers", "images", "refs", "tmp", "trash", "pods", "audit")
+
+
+def many(site):
+    """A layer that takes a while: two thousand small files."""
+    site.image([tar(dir_("d"), dir_("d/e"), *[
+        file("d/e/f%d" % i, b"x" * 700) for i in range(2000)])])
+
+
+@rows.rows({"L4.link": os.symlink, "L4.rename": None},
+           "somebody swaps directories of the tree being unpacked, %s",
+           own=True, cve="CVE-2025-47290 CVE-2018-15664")
+def _(bench, swap):
+    many(bench.site)
+    turns = 0
+    for _ in range(3):
+        p = bench.store.popen(INSECURE, "fetch", bench.site.ref)
+        while p.poll() is None:
+            for d in glob.glob(bench.store.path("tmp", "*", "fs", "d")):
+                try:
+                    os.rename(d, d + "-away")
+                    if swap:
+                        swap(bench.canary, d)
+                        os.unlink(d)
+                    os.rename(d + "-away", d)
+                    turns += 1
+                except OSError:
+                    pass
+        p.communicate()
+        assert p.returncode in (0, 1)
+        for id_ in bench.store.images():
+            bench.store.ok("image", "rm", id_)
+    assert turns > 0                    # the canary is the bench's to look at
+
+
+def tops_are_shut(store):
+    """No step into the store for anybody else, at any moment."""
+    for name in ("", *STORE_PARTS):
+        try:
+            st = os.lstat(store.path(name))
+        except FileNotFoundError:
+            continue
+        if not name:
+            assert stat.S_IMODE(st.st_mode) == 0o700 and st.st_uid == 0, name
+
+
+@rows.rows({"L18.user": 1000, "L18.container-root": 0x70000000},
+           "a %s of the machine looks for the tree", own=True,
+           cve="CVE-2020-25039 CVE-2020-25040 CVE-2024-25621")
+def _(bench, uid):
+    many(bench.site)
+    p = bench.store.popen(INSECURE, "fetch", bench.site.ref)
+    while p.poll() is None:
+        if os.path.exists(bench.store.dir):
+            tops_are_shut(bench.store)
+    p.communicate()
+    assert p.returncode == 0
+    layer = glob.glob(bench.store.path("layers", "*", "fs"))[0]
+    os.chmod(bench.top, 0o755)
+    for argv in (["ls", bench.store.dir], ["ls", layer],
+                 ["cat", layer + "/d/e/f0"], ["touch", layer + "/x"],
+                 ["ln", layer + "/d/e/f0", bench.scratch + "/stolen"],
+                 ["cat", bench.store.path("audit", "log")]):
+        r = lib.command(["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid,
+                         "--clear-groups", *argv])
+        assert r.returncode != 0 and r.stdout == "", (argv, r)
+        assert "ermission denied" in r.stderr, r
+
+
+test = rows.runner(__name__)
