@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,20 +23,28 @@
 static int
 copy_xattrs(int from, int to)
 {
-	char	 names[XATTR_BYTES_MAX], value[XATTR_BYTES_MAX];
+	char	*names, *value;
 	ssize_t	 len, n, i;
+	int	 r = -1;
 
-	if ((len = flistxattr(from, names, sizeof(names))) == -1)
+	/* on the stack it would stay ours as long as the container runs */
+	if ((names = malloc(2 * XATTR_BYTES_MAX)) == NULL)
 		return (-1);
+	value = names + XATTR_BYTES_MAX;
+	if ((len = flistxattr(from, names, XATTR_BYTES_MAX)) == -1)
+		goto out;
 	for (i = 0; i < len; i += (ssize_t)strlen(names + i) + 1) {
 		if (strncmp(names + i, OVERLAY, sizeof(OVERLAY) - 1) == 0)
 			continue;
-		n = fgetxattr(from, names + i, value, sizeof(value));
+		n = fgetxattr(from, names + i, value, XATTR_BYTES_MAX);
 		if (n == -1 || fsetxattr(to, names + i, value, (size_t)n, 0) ==
 		    -1)
-			return (-1);
+			goto out;
 	}
-	return (0);
+	r = 0;
+ out:
+	free(names);
+	return (r);
 }
 
 /* Owner first: a change of owner takes bits of the mode away. */

@@ -11,6 +11,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_calls_and_processes_of_a_start(shared, tmp_path):
                      len({x.split()[0] for x in lines})))
     judge("system calls of a start", min(r[0] for r in runs))
     judge("processes of a start", min(r[1] for r in runs))
+
+
+def test_memory_of_pid_1(shared):
+    cli = shared.popen("run", shared.id, "--", "sleep", "60")
+    try:
+        lib.app_pid(cli, "sleep")
+        pid = lib.app_pid(cli, "berth-init")
+        time.sleep(0.2)                 # it gives back what it built with
+        with open("/proc/%d/smaps_rollup" % pid) as f:
+            kib = int(re.search(r"Private_Dirty: +(\d+)", f.read()).group(1))
+    finally:
+        cli.kill()
+        cli.wait()
+    judge("KiB that pid 1 alone has", kib)
 
 
 def test_bytes_and_syncs_of_a_fetch(store, registry, fixed, tmp_path):
