@@ -99,7 +99,7 @@ def test_memory_of_pid_1(shared):
         pid = lib.app_pid(cli, "berth-init")
         time.sleep(0.2)                 # it gives back what it built with
         with open("/proc/%d/smaps_rollup" % pid) as f:
-            kib = int(re.search(r"Private_Dirty: +(\d+)", f.read()).group(1))
+            kib = int(re.search(r"Anonymous: +(\d+)", f.read()).group(1))
     finally:
         cli.kill()
         cli.wait()
