@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
-/* zstd, in pieces, against the library's own reading of the whole. */
+/*
+ * zstd, in pieces, against the library's own reading of the whole.  (Not
+ * ZSTD_decompress(): that refuses an empty compressed block, which its
+ * stream takes for what it is, nothing.)
+ */
 #include <sys/mman.h>
 
 #include <unistd.h>
@@ -13,12 +17,32 @@
 
 static unsigned char	 ours[OUT_MAX], theirs[OUT_MAX];
 
+/* All frames from one buffer into another, or -1. */
+static ssize_t
+reference(const uint8_t *data, size_t len)
+{
+	static ZSTD_DCtx	*z;
+	ZSTD_inBuffer		 in = { data, len, 0 };
+	ZSTD_outBuffer		 out = { theirs, OUT_MAX, 0 };
+	size_t			 left = 0;
+
+	if (z == NULL)
+		MUST((z = ZSTD_createDCtx()) != NULL);
+	ZSTD_DCtx_reset(z, ZSTD_reset_session_only);
+	while (in.pos < in.size) {
+		left = ZSTD_decompressStream(z, &out, &in);
+		if (ZSTD_isError(left) || out.pos == OUT_MAX)
+			return (-1);
+	}
+	return (left == 0 ? (ssize_t)out.pos : -1);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static int	 fd = -1;
 	struct decoder	*d;
-	size_t		 piece = len % 7 == 0 ? 1000 : OUT_MAX, got = 0, whole;
+	size_t		 piece = len % 7 == 0 ? 1000 : OUT_MAX, got = 0;
 	ssize_t		 n;
 
 	if (fd == -1)
@@ -35,8 +59,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (n == -1)
 		fuzz_text(decoder_why(d), 4096);
 	else if (got < OUT_MAX) {
-		whole = ZSTD_decompress(theirs, OUT_MAX, data, len);
-		MUST(whole == got && memcmp(ours, theirs, got) == 0);
+		MUST(reference(data, len) == (ssize_t)got);
+		MUST(memcmp(ours, theirs, got) == 0);
 	}
 	decoder_free(d);
 	return (0);
