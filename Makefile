@@ -286,7 +286,7 @@ endif
 	    sh $$t $(OUT); done
 	@echo "== end to end"
 	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
-	    BERTH_SANITIZE=$(SANITIZE) $(PYTEST) -m 'not long' tests/e2e
+	    BERTH_SANITIZE=$(SANITIZE) $(PYTEST) -m 'not long' tests/e2e tests/hostile
 	@echo "== protocol abuse"
 	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) abuse
 
@@ -294,7 +294,7 @@ endif
 check-full:
 	@$(MAKE) --no-print-directory check
 	@$(AS_ROOT) env BERTH_OUT=$(abspath $(OUT)) \
-	    $(PYTEST) -m long tests/e2e
+	    $(PYTEST) -m long tests/e2e tests/hostile
 
 demo:
 	@sh tests/packages.sh demo
