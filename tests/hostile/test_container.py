@@ -105,8 +105,8 @@ for name, cves in {
         "dev": "CVE-2026-41579 CVE-2026-47766 CVE-2026-88264 "
         "CVE-2026-88265", "sys": "CVE-2015-3627",
         "proc": "CVE-2019-19921 CVE-2023-27561 CVE-2023-28642"}.items():
-    over({"N4.%s-%s" % (name, k): lambda n=name, f=f: [f(n)]
-          for k, f in KINDS.items()},
+    over({"N%d.%s-%s" % (6 if name == "proc" else 4, name, k):
+          lambda n=name, f=f: [f(n)] for k, f in KINDS.items()},
          "a mount point that is no directory, %s", run=sh("true"),
          says="/%s: must be a directory" % name, cve=cves)
 over({
@@ -136,7 +136,7 @@ over({
     "N5.workdir-link": [None, "CANARY"],
 }, "a mount target through a link to nowhere, %s", run=sh("true"),
    says="^berth: (volume|working directory) /v",
-   cve="CVE-2022-23648")
+   cve="CVE-2021-30465 CVE-2022-23648")
 def _(site, value):
     volume, target = value
     more = {"Volumes": {volume: {}}} if volume else {"WorkingDir": "/v/w"}
@@ -149,7 +149,7 @@ def _(site, value):
     "N5.workdir-inside": [None, "/etc"],
 }, "a mount target through a link inside the root, %s", good=True,
    run=sh("[ -d /etc/x ] && echo done"), says="^done\n$",
-   cve="CVE-2022-23648")
+   cve="CVE-2021-30465 CVE-2022-23648")
 def _(site, value):
     volume, target = value
     more = {"Volumes": {volume: {}}} if volume else {"WorkingDir": "/v/x"}
@@ -177,7 +177,9 @@ def _(site, path):
     "N14.publish": ["--publish=80:80"], "E8.privileged": ["--privileged"],
     "E8.cap-add": ["--cap-add=ALL"], "E11.device": ["--device=/dev/mem"],
     "E8.pid-host": ["--pid=host"],
-}, "no such option: %s", own=True)
+}, "no such option: %s", own=True,
+    cve="CVE-2024-9407 CVE-2024-9675 CVE-2024-11218 CVE-2024-1753 "
+    "CVE-2025-9566 CVE-2022-0811 CVE-2021-20199")
 def _(bench, argv):
     r = bench.store(INSECURE, "run", *argv, bench.site.ref)
     assert r.returncode == 2 and "usage: berth" in r.stderr, r

@@ -245,7 +245,7 @@ FIRED = b"#!/bin/sh\necho evil >> /fired\n"
            "programs and libraries that an unpacker would run, %s",
            good=True, says="^quiet\n$", run=[
                "--", "/bin/sh", "-c", "[ -e /fired ] || echo quiet"],
-           cve="CVE-2014-9357")
+           cve="CVE-2014-9357 CVE-2019-14271 CVE-2026-41567")
 def _(site, codec):
     names = "xz gzip unpigz pigz zstd tar unxz newuidmap".split()
     site.image([box(), tar(

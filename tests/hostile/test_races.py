@@ -21,7 +21,8 @@ def many(site):
 
 @rows.rows({"L4.link": os.symlink, "L4.rename": None},
            "somebody swaps directories of the tree being unpacked, %s",
-           own=True, cve="CVE-2025-47290 CVE-2018-15664")
+           own=True, cve="CVE-2025-47290 CVE-2018-15664 CVE-2026-41568 "
+           "CVE-2026-42306")
 def _(bench, swap):
     many(bench.site)
     turns = 0
