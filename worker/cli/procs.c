@@ -77,6 +77,13 @@ field(const char *status, const char *name, char *buf, size_t size)
 	return (buf);
 }
 
+/* What the kernel prints is a number; 0 where it prints none. */
+static int
+number(const char *s)
+{
+	return ((int)strtol(s, NULL, 10));
+}
+
 static void
 read_status(struct proc *p)
 {
@@ -92,9 +99,9 @@ read_status(struct proc *p)
 	    "CapEff", buf, sizeof(buf)), NULL, 16));
 	snprintf(p->capbnd, sizeof(p->capbnd), "%llx", strtoull(field(status,
 	    "CapBnd", buf, sizeof(buf)), NULL, 16));
-	p->nnp = atoi(field(status, "NoNewPrivs", buf, sizeof(buf)));
-	p->seccomp = atoi(field(status, "Seccomp", buf, sizeof(buf)));
-	p->filters = atoi(field(status, "Seccomp_filters", buf, sizeof(buf)));
+	p->nnp = number(field(status, "NoNewPrivs", buf, sizeof(buf)));
+	p->seccomp = number(field(status, "Seccomp", buf, sizeof(buf)));
+	p->filters = number(field(status, "Seccomp_filters", buf, sizeof(buf)));
 }
 
 static void
@@ -184,11 +191,11 @@ list_all(struct procs *ps)
 		v = &ps->v[ps->n];
 		memset(v, 0, sizeof(*v));
 		v->uid = -1;
-		v->pid = atoi(de->d_name);
+		v->pid = number(de->d_name);
 		/* a name may hold anything, also ")": the last one ends it */
 		if (slurp(v->pid, "stat", stat, sizeof(stat)) > 0 &&
 		    (end = strrchr(stat, ')')) != NULL && strlen(end) > 4) {
-			v->ppid = atoi(end + 4);
+			v->ppid = number(end + 4);
 			ps->n++;
 		}
 	}
