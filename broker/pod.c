@@ -36,7 +36,6 @@ struct pod {
 	char		 image[IMAGEID_SIZE];
 	struct msg_run	 m;
 	struct pod_cb	 cb;
-	struct layers	 layers;
 	struct audit	 audit;
 	uint64_t	 intent;
 	struct cgroup	*cgroup;
@@ -51,6 +50,7 @@ struct pod {
 
 static LIST_HEAD(, pod)	 pods = LIST_HEAD_INITIALIZER(pods);
 static unsigned int	 npods;
+static struct layers	 layers;	/* of the pod being started: 10 KiB */
 
 unsigned int
 pod_count(void)
@@ -211,7 +211,7 @@ pod_spawn(struct pod *p, int recordfd)
 	char		 work[POD_PATH], status[POD_PATH];
 	static int	 sealed = -1;	/* the first pod pays for it */
 	struct spawn	 sp;
-	unsigned int	 i, n = p->layers.n;
+	unsigned int	 i, n = layers.n;
 	int		 appfd, statusfd, resolvfd, saved_errno;
 
 	if (sealed == -1 &&
@@ -246,7 +246,7 @@ pod_spawn(struct pod *p, int recordfd)
 	/* kept bottom first, wanted top first */
 	for (i = 0; i < n; i++) {
 		snprintf(lower[i], sizeof(lower[i]), "layers/%s/fs",
-		    p->layers.name[n - 1 - i]);
+		    layers.name[n - 1 - i]);
 		sp.fds[INIT_FD_LAYERS - 3 + i].fd = -1;
 		sp.fds[INIT_FD_LAYERS - 3 + i].path = lower[i];
 	}
@@ -273,7 +273,7 @@ pod_send_start(struct pod *p)
 	memset(&s, 0, sizeof(s));
 	s.flags = p->m.flags;
 	s.insecure = p->m.insecure;
-	s.nlayers = p->layers.n;
+	s.nlayers = layers.n;
 	s.cgroup_ns = 1;	/* unshared by pid 1, which is in its place */
 	s.rows = p->m.rows;
 	s.cols = p->m.cols;
@@ -307,7 +307,7 @@ pod_begin(struct pod *p, int recordfd, char *why)
 	char	 lacking[MSG_TEXT_SIZE];
 
 	if ((p->imagefd = image_open(p->image)) == -1 ||
-	    image_layers(p->image, &p->layers) == -1) {
+	    image_layers(p->image, &layers) == -1) {
 		snprintf(why, MSG_TEXT_SIZE, "image %.39s: %s", p->image,
 		    strerror(errno));
 		return (-1);
