@@ -58,6 +58,8 @@ static const struct {
 	{ "https://h%e7.x/", URL_BAD },
 	{ "https://h%c3%a9.x/", URL_BAD },
 	{ "https://h%26.x/", URL_BAD },
+	{ "https://%68.x/", URL_BAD },
+	{ "http://0x7f%33/", URL_BAD },
 };
 
 static const struct {
@@ -81,6 +83,9 @@ static const struct {
 	{ "https://h.x/a", "//u@c.x/a", URL_USER, NULL },
 	{ "https://h.x/a", "", URL_BAD, NULL },
 	{ "https://h.x/a", "/a b", URL_BAD, NULL },
+	{ "https://h.x/a", "//%63.x/a", URL_BAD, NULL },
+	{ "https://h.x/a", "b//%63", URL_OK, "https://h.x/b//%63" },
+	{ "https://h.x/a", "/%63.x//%63", URL_OK, "https://h.x/%63.x//%63" },
 };
 
 static void

@@ -18,15 +18,25 @@
 static enum url_error
 text_check(const char *s)
 {
-	size_t	 i, slashes;
+	const char	*host;
+	size_t		 i, slashes;
 
 	/* a scheme has "//" behind it, and then there is a host */
 	i = strcspn(s, ":/?#");
 	if (s[i] == ':' && !(i == 4 && strncasecmp(s, "http", i) == 0) &&
 	    !(i == 5 && strncasecmp(s, "https", i) == 0))
 		return (URL_SCHEME);
-	slashes = strspn(s + i + (s[i] == ':'), "/");
+	host = s + i + (s[i] == ':');
+	slashes = strspn(host, "/");
 	if (s[i] == ':' ? slashes != 2 : i == 0 && slashes > 2)
+		return (URL_BAD);
+	/*
+	 * What is escaped there is decoded when numbers have been read as
+	 * addresses already: "0x7f%33" is one host now, another the next time.
+	 */
+	host += slashes;
+	if (slashes == 2 && (i == 0 || s[i] == ':') &&
+	    memchr(host, '%', strcspn(host, "/?#")) != NULL)
 		return (URL_BAD);
 	for (i = 0; s[i] != '\0'; i++) {
 		if (i == URL_MAXLEN)
@@ -78,7 +88,7 @@ lower(char *s)
 			*s = (char)(*s + 'a' - 'A');
 }
 
-/* libcurl decodes what is escaped in a host, to any byte at all. */
+/* A name or an address, whatever libcurl takes for one. */
 static int
 host_ok(const char *host)
 {
