@@ -73,10 +73,13 @@ static void
 child_reap(evutil_socket_t fd, short what, void *arg)
 {
 	struct child	*c = arg;
+	pid_t		 r;
 
 	(void)fd;
 	(void)what;
-	if (waitpid(c->pid, &c->status, 0) == -1)
+	while ((r = waitpid(c->pid, &c->status, 0)) == -1 && errno == EINTR)
+		continue;
+	if (r == -1)
 		log_warn("%s: wait", c->name);
 	c->reaped = 1;
 	child_over(c);

@@ -204,7 +204,8 @@ reap(void)
 	int	 status;
 	pid_t	 pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0 ||
+	    (pid == -1 && errno == EINTR)) {
 		if (pid != in.app)
 			continue;
 		if (WIFSIGNALED(status))
