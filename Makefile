@@ -257,6 +257,8 @@ include tests/fuzz/fuzz.mk
 
 include tests/proto/proto.mk
 
+include tests/fault/fault.mk
+
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)
@@ -289,6 +291,10 @@ endif
 	    BERTH_SANITIZE=$(SANITIZE) $(PYTEST) -m 'not long' tests/e2e tests/hostile
 	@echo "== protocol abuse"
 	@$(MAKE) -s --no-print-directory $(JOBS) CFLAGS=$(WERROR) abuse
+ifndef SANITIZE
+	@echo "== faults"
+	@$(MAKE) -s --no-print-directory faults
+endif
 
 # With what takes minutes: images of 100 MB and more, kills at every moment.
 check-full:
