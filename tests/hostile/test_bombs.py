@@ -120,7 +120,7 @@ def fills(bench, blob, codec):
         failed(r, 1, "No space left on device")
         lib.await_true("room again", lambda: os.statvfs(top).f_bavail * 4096
                        > 44 << 20)
-        assert bench.store.leftovers() == []
+        lib.await_true("tidy", lambda: bench.store.leftovers() == [])
         lib.await_true("the end", lambda: not lib.descendants())
     finally:
         lib.await_true("umount", lambda: subprocess.run(
