@@ -176,8 +176,8 @@ check_pid1(void)
 {
 	static const char *const files[] = {
 		"exe", "mem", "root", "root/etc", "cwd", "fd", "fd/3",
-		"fdinfo", "fdinfo/3", "environ", "maps", "smaps", "auxv", "syscall",
-		"stack", "pagemap", "personality", "io", "map_files",
+		"fdinfo", "fdinfo/3", "environ", "maps", "smaps", "auxv",
+		"syscall", "stack", "pagemap", "personality", "io", "map_files",
 		"task/1/mem", "task/1/root", "task/1/cwd", "ns/user",
 		"ns/mnt",
 	};
