@@ -205,7 +205,7 @@ test_headers(void **state)
 	send_raw(p->cli.fd, NULL, zeros, 3, 0);
 	refused(p, "shorter than a header");
 	send_raw(p->cli.fd, NULL, zeros, 0, 1);
-	refused(p, "shorter than a header");
+	refused(p, "an empty packet");
 
 	h = header(MSG_IMAGE_LIST);
 	send_raw(p->cli.fd, &h, zeros, sizeof(zeros), 0);
