@@ -251,13 +251,13 @@ $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 unit: $(addprefix $(OUT)/unit/,$(UNIT))
 	@set -e; for t in $(UNIT); do $(OUT)/unit/$$t; done
 
-include tests/bench/bench.mk
-
 include tests/fuzz/fuzz.mk
 
 include tests/proto/proto.mk
 
 include tests/fault/fault.mk
+
+include tests/bench/bench.mk
 
 # The second compiler reads every source once; warnings are errors.
 CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
@@ -332,6 +332,9 @@ install: all
 	install -m 644 etc/berthd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 proto/berth-proto.7 $(DESTDIR)$(MANDIR)/man7
 	install -m 644 broker/berthd.8 $(DESTDIR)$(MANDIR)/man8
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 etc/completions/berth.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
 	test -e $(DESTDIR)$(SYSCONFDIR)/berthd.conf || \
 	    install -m 644 etc/berthd.conf $(DESTDIR)$(SYSCONFDIR)
 
