@@ -337,7 +337,8 @@ def disk():
         os.chmod(top, 0o755)
         yield top
     finally:
-        sh(["umount", top], check=False)
+        # lazily: podman leaves mounts of its own in there
+        sh(["umount", "-l", top], check=False)
         with contextlib.suppress(OSError):
             os.rmdir(top)
         with contextlib.suppress(FileNotFoundError):
@@ -420,6 +421,7 @@ def main():
         signal.signal(s, lambda *_: sys.exit(1))
     os.makedirs(CACHE, exist_ok=True)
     with disk() as scratch:
+        os.environ["TMPDIR"] = scratch      # the peers' leavings, too
         try:
             with contextlib.ExitStack() as todo:
                 measure_all(options, todo, scratch)
