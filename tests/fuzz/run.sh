@@ -16,9 +16,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=$(cd "$dir" && pwd)
 mkdir -p "$dir/crashes"; chmod 1777 "$dir/crashes" # cages write there too
 tmp=
+seed=
 if [ -z "$work" ]; then
 	tmp=$(mktemp -d)
 	work=$tmp
+	seed=-seed=1	# a check that fails must fail again
 	trap 'rm -rf "$tmp"' EXIT
 	trap 'exit 1' INT TERM HUP
 fi
@@ -44,7 +46,7 @@ dict=
 [ ! -f "$here/dict/$name" ] || dict=-dict=$here/dict/$name
 if "$dir/$t" -max_total_time="$seconds" -rss_limit_mb=1024 \
     -malloc_limit_mb=512 -timeout=5 -print_final_stats=1 \
-    -close_fd_mask=$quiet -artifact_prefix="$dir/crashes/$name-" $dict \
+    $seed -close_fd_mask=$quiet -artifact_prefix="$dir/crashes/$name-" $dict \
     "$work/$name" $own $more >"$work/$name.log" 2>&1
 then
 	n=$(sed -n "s/^stat::number_of_executed_units: *//p" \
@@ -62,7 +64,7 @@ else
 	exit 1
 fi'
 [ -d "$work" ] || mkdir -p "$work"
-export here dir seconds work
+export here dir seconds work seed
 chmod 755 "$work"
 # Large buffers that come and go would fill 256 MB of quarantine.
 ASAN_OPTIONS=allocator_may_return_null=1:quarantine_size_mb=16
