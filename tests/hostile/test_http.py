@@ -273,13 +273,13 @@ def _(bench):
         "/proc/%d/fd" % bench.http.worker())) < 50)
 
 
-@row("H4.pipeline", "30,000 requests in one write: 10,000 answers, then the "
+@row("H4.pipeline", "11,000 requests in one write: 10,000 answers, then the "
      "end", own=True)
 def _(bench):
     with bench.http.connect() as s:
         def push():
             try:
-                s.sendall(END * 30000)
+                s.sendall(END * 11000)
             except OSError:
                 pass
         t = threading.Thread(target=push)
