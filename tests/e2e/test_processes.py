@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The berth authors
 """Helpers die with their broker, at whatever moment it dies."""
 import os
+import re
 import signal
 import subprocess
 import time
@@ -65,4 +66,6 @@ def test_broker_dies_before_it_is_followed(store, tmp_path):
     mine = [x for x in text.splitlines() if x.startswith("%d " % helper)]
     assert any("PR_SET_PDEATHSIG" in x for x in mine), text
     assert not any("execveat" in x for x in mine), text
-    assert "%d +++ exited with 125 +++" % helper in text
+    # by itself, or by the signal where the kernel was late
+    assert any(re.search("exited with 125|killed by SIGKILL", x)
+               for x in mine), mine
