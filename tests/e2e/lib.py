@@ -173,6 +173,11 @@ def descendants(root=None):
     return found
 
 
+def berths():
+    """Those of descendants() that are berth's: a registry may stand by."""
+    return {p: n for p, n in descendants().items() if n.startswith("berth")}
+
+
 def cgroups():
     found = set()
     for top, dirs, _ in os.walk("/sys/fs/cgroup"):

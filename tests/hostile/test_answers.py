@@ -146,14 +146,18 @@ def _(bench):
                     except (OSError, IndexError):
                         pass
             time.sleep(0.002)
-    t = threading.Thread(target=watch)
-    t.start()
-    try:
-        r = bench.store(lib.INSECURE, "fetch", bench.site.ref)
-    finally:
-        peak.append(None)
-        t.join()
-    assert r.returncode == 1, r
+    for _ in range(20):     # it is quick: not every time is it seen
+        del peak[:]
+        t = threading.Thread(target=watch)
+        t.start()
+        try:
+            r = bench.store(lib.INSECURE, "fetch", bench.site.ref)
+        finally:
+            peak.append(None)
+            t.join()
+        assert r.returncode == 1, r
+        if any(peak):
+            break
     assert max(x for x in peak if x) < 32 << 10, peak
 
 

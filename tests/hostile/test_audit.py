@@ -19,7 +19,7 @@ def fetched(bench):
     """A store whose record has two lines; returns the record's path."""
     bench.site.image([box()], {"Cmd": ["true"], "Env": ["PATH=/bin"]})
     bench.store.fetch(bench.site.ref)
-    lib.await_true("the broker's end", lambda: not lib.descendants())
+    lib.await_true("the broker's end", lambda: not lib.berths())
     return bench.store.path("audit", "log")
 
 
@@ -195,7 +195,7 @@ def _(bench, how):
             assert "No space left" in r.stderr or "no space left" in r.stderr \
                 or "ead-only" in r.stderr, r
         assert len(bench.store.audit()) == n
-        lib.await_true("the broker's end", lambda: not lib.descendants())
+        lib.await_true("the broker's end", lambda: not lib.berths())
     finally:
         subprocess.run(["umount", top], check=True)
         bench.store = lib.Store(os.path.join(bench.top, "s"))

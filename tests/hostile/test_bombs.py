@@ -121,7 +121,7 @@ def fills(bench, blob, codec):
         lib.await_true("room again", lambda: os.statvfs(top).f_bavail * 4096
                        > 44 << 20)
         lib.await_true("tidy", lambda: bench.store.leftovers() == [])
-        lib.await_true("the end", lambda: not lib.descendants())
+        lib.await_true("the end", lambda: not lib.berths())
     finally:
         lib.await_true("umount", lambda: subprocess.run(
             ["umount", top], check=False).returncode == 0)

@@ -338,7 +338,7 @@ def _(bench, victim):
         os.kill(pid, signal.SIGKILL)
         p.communicate(timeout=30)
         assert p.returncode in (125, 137, 1, -9), p.returncode
-    lib.await_true("no process", lambda: not lib.descendants())
+    lib.await_true("no process", lambda: not lib.berths())
     assert bench.store(INSECURE, "run", bench.site.ref,
                        *sh("exit 3")).returncode == 3
 
