@@ -73,8 +73,6 @@ void		*child_arg(void *child);
 pid_t		 child_pid(const struct child *);
 int		 child_send(struct child *, enum msg_type, uint32_t id,
 		    const void *payload, int fd);
-/* Whom to tell from now on. */
-void		 child_setarg(struct child *, child_done, void *arg);
 /* SIGKILL, and nobody is told; NULL is fine. */
 void		 child_kill(struct child *);
 void		 child_signal(struct child *, int signo);

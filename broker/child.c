@@ -87,7 +87,8 @@ child_reap(evutil_socket_t fd, short what, void *arg)
 
 /*
  * Somebody who breaks a rule loses his life, and only his.  So does one who
- * has fallen silent and lives on, his channel closed or half closed.  Who is about to exit keeps the status that he chose.
+ * has fallen silent and lives on, his channel closed or half closed.  Who is
+ * about to exit keeps the status that he chose.
  */
 static void
 child_gone(void *arg, const char *why)
@@ -157,13 +158,6 @@ pid_t
 child_pid(const struct child *c)
 {
 	return (c->pid);
-}
-
-void
-child_setarg(struct child *c, child_done done, void *arg)
-{
-	c->done = done;
-	c->arg = arg;
 }
 
 /* A queue that is full means a peer that does not read: it goes. */

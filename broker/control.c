@@ -71,7 +71,8 @@ app_started(void *arg, const char *uuid, pid_t pid)
 	struct app	*a = arg;
 	char		 text[128];
 
-	a->state = a->state == APP_STOPPING ? APP_STOPPING : APP_RUNNING;
+	if (a->state != APP_STOPPING)
+		a->state = APP_RUNNING;
 	log_info("app %s: started, pod %s, pid %d", a->conf->name, uuid,
 	    (int)pid);
 	snprintf(text, sizeof(text), "started, pid %d", (int)pid);

@@ -253,28 +253,8 @@ evchan_phase(struct evchan *e, uint32_t phase)
 	e->c.phase = phase;
 }
 
-uint32_t
-evchan_getphase(const struct evchan *e)
-{
-	return (e->c.phase);
-}
-
 int
 evchan_fd(const struct evchan *e)
 {
 	return (e->c.fd);
-}
-
-void
-evchan_pause(struct evchan *e)
-{
-	if (!e->dead)
-		event_del(e->rd);
-}
-
-void
-evchan_resume(struct evchan *e)
-{
-	if (!e->dead)
-		event_add(e->rd, NULL);
 }

@@ -44,10 +44,6 @@ size_t		 evchan_queued(const struct evchan *);
 
 /* PH_*: what may come from now on. */
 void		 evchan_phase(struct evchan *, uint32_t phase);
-uint32_t	 evchan_getphase(const struct evchan *);
 int		 evchan_fd(const struct evchan *);
-/* Stops and resumes reading: a peer that may wait. */
-void		 evchan_pause(struct evchan *);
-void		 evchan_resume(struct evchan *);
 
 #endif
