@@ -207,6 +207,15 @@ def app_pid(cli, name):
     return min(await_true("process " + name, look))
 
 
+def high_water(pid):
+    """The most memory pid ever had resident, in KiB; 0 when it is gone."""
+    try:
+        with open("/proc/%d/status" % pid, encoding="ascii") as f:
+            return int(f.read().split("VmHWM:")[1].split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
 def reader(stream):
     """Collects a pipe's lines in a thread; returns (list, wait_for)."""
     import threading
