@@ -58,7 +58,7 @@ BROKER	 = broker/berthd.o broker/confine.o broker/config.o broker/config_set.o \
 	   broker/parse.o broker/dispatch.o broker/child.o \
 	   broker/client.o broker/fetch.o broker/commit.o broker/layer.o broker/image.o \
 	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
-	   broker/pod.o broker/cgroup.o broker/audit.o \
+	   broker/pod.o broker/cgroup.o broker/audit.o broker/durable.o \
 	   broker/control.o broker/http.o broker/applog.o \
 	   proto/evchan.o common/spawn.o common/record.o \
 	   common/sandbox.o $(if $(DEBUG),common/trap.o) $(PROTO) $(COMMON)

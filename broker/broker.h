@@ -138,6 +138,11 @@ int		 image_open(const char *id);
 int		 image_layers(const char *id, struct layers *);
 /* True when layers/<name> is whole. */
 int		 layer_stored(const char *name);
+/*
+ * Its references, then it; its layers stay.  0, or -1 with errno, EBUSY while
+ * a pod runs it.
+ */
+int		 image_remove(const char *id);
 /* Unlinks the files of an image's directory, and it. */
 void		 image_remove_dir(const char *dir);
 /* "image \"x\": not found in the store", with the reason for a failure. */
@@ -273,6 +278,17 @@ void	 trash_run(void);
 /* Leftovers of a dead broker. */
 void	 trash_sweep(void);
 
+/* durable.c: what a power cut must not leave half there */
+
+/* Before layers/<name> or images/<name> appears.  0, or -1 with errno. */
+int	 durable_note(const char *name);
+/* Starts a helper that syncs the store's file system.  NULL with errno. */
+struct child *durable_sync(child_done, void *arg);
+/* What is due later is due now. */
+void	 durable_now(void);
+/* Drops what was not on the disk when the machine went down. */
+void	 durable_sweep(void);
+
 /* client.c: command lines that are connected */
 
 /* Takes ownership of fd. */
@@ -307,6 +323,7 @@ extern const evchan_handler dispatch_fetch[MSG_MAX];
 extern const evchan_handler dispatch_image[MSG_MAX];
 extern const evchan_handler dispatch_layer[MSG_MAX];
 extern const evchan_handler dispatch_stack[MSG_MAX];
+extern const evchan_handler dispatch_sync[MSG_MAX];
 extern const evchan_handler dispatch_init[MSG_MAX];
 
 #include "handlers.h"

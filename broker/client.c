@@ -31,6 +31,8 @@ struct client {
 	void		(*cancel)(void *);
 	void		*job;
 	struct fetch	*fetch;
+	int		 sync;		/* the fetch's answer waits for it */
+	struct msg_text	 result;	/* the answer that waits */
 	struct pod	*pod;
 };
 
@@ -52,6 +54,7 @@ client_last(void)
 		close(fd);
 	}
 	trash_run();
+	durable_now();
 }
 
 static void
@@ -262,20 +265,47 @@ client_fetch_note(void *arg, const struct msg_note *note)
 	client_send(c, MSG_NOTE, c->id, note, -1);
 }
 
+/* --sync: all that the fetch wrote is on the disk. */
+static void
+client_synced(void *arg, const char *why, int status)
+{
+	struct client	*c = arg;
+
+	client_setjob(c, NULL, NULL);
+	if (why != NULL || status != 0)
+		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
+		    "disk: %s", c->result.text,
+		    child_fate("berth-unpack", why, status));
+	else
+		client_ok(c, MSG_RESULT, c->id, &c->result);
+}
+
+static void
+sync_cancel(void *child)
+{
+	child_kill(child);
+}
+
 static void
 client_fetch_done(void *arg, const char *id, const char *why)
 {
 	struct client	*c = arg;
-	struct msg_text	 text;
+	struct child	*sync;
 
 	c->fetch = NULL;
 	if (id == NULL) {
 		client_fail(c, c->id, 1, "%s", why);
 		return;
 	}
-	memset(&text, 0, sizeof(text));
-	snprintf(text.text, sizeof(text.text), "%s", id);
-	client_ok(c, MSG_RESULT, c->id, &text);
+	memset(&c->result, 0, sizeof(c->result));
+	snprintf(c->result.text, sizeof(c->result.text), "%s", id);
+	if (!c->sync)
+		client_ok(c, MSG_RESULT, c->id, &c->result);
+	else if ((sync = durable_sync(client_synced, c)) == NULL)
+		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
+		    "disk: %s", id, strerror(errno));
+	else
+		client_setjob(c, sync_cancel, sync);
 }
 
 void
@@ -292,6 +322,7 @@ client_on_fetch(void *arg, struct msg *m)
 	cb.arg = c;
 	cb.uid = c->cred.uid;
 	cb.pid = c->cred.pid;
+	c->sync = m->u.fetch.sync != 0;
 	c->fetch = fetch_start(&m->u.fetch, &cb);
 }
 

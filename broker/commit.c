@@ -77,6 +77,8 @@ write_image(struct fetch *f, const char *id)
 		r = write_layers(f, path);
 	snprintf(to, sizeof(to), "images/%s", id);
 	if (r == 0)
+		r = durable_note(id);
+	if (r == 0)
 		r = renameat2(AT_FDCWD, dir, AT_FDCWD, to, RENAME_NOREPLACE);
 	if (r == 0)
 		return (0);
@@ -90,7 +92,6 @@ void
 fetch_commit(struct fetch *f)
 {
 	struct refrec	 r;
-	int		 fd;
 
 	memset(&r, 0, sizeof(r));
 	if (aci_id(f->part[PART_ACI], f->partsize[PART_ACI], r.id) == -1 ||
@@ -105,11 +106,6 @@ fetch_commit(struct fetch *f)
 		fetch_fail(f, "%s: store: refs: %s", f->m.ref,
 		    strerror(errno));
 		return;
-	}
-	if (f->m.sync && (fd = open(".", O_RDONLY | O_CLOEXEC)) != -1) {
-		if (syncfs(fd) == -1)
-			log_warn("syncfs");
-		close(fd);
 	}
 	fetch_end(f, r.id, NULL);
 }

@@ -47,7 +47,7 @@ const evchan_handler dispatch_init[MSG_MAX] = {
 };
 
 /*
- * One program, three kinds of job: an unpacker may say only what belongs to
+ * One program, four kinds of job: an unpacker may say only what belongs to
  * the job that it was given.
  */
 const evchan_handler dispatch_image[MSG_MAX] = {
@@ -67,4 +67,8 @@ const evchan_handler dispatch_layer[MSG_MAX] = {
 const evchan_handler dispatch_stack[MSG_MAX] = {
 	[MSG_UNPACKED] = stack_on_unpacked,
 	[MSG_UNPACK_FAIL] = stack_on_fail,
+};
+
+const evchan_handler dispatch_sync[MSG_MAX] = {
+	[MSG_UNPACK_FAIL] = durable_on_fail,
 };

@@ -32,7 +32,7 @@
 #undef BROKER_UNPACK
 #undef BROKER_INIT
 
-/* One program, three kinds of job; fetch.c, layer.c, stack.c. */
+/* One program, four kinds of job; fetch.c, layer.c, stack.c, durable.c. */
 void	 image_on_want(void *, struct msg *);
 void	 image_on_layer(void *, struct msg *);
 void	 image_on_part(void *, struct msg *);
@@ -43,5 +43,6 @@ void	 layer_on_unpacked(void *, struct msg *);
 void	 layer_on_fail(void *, struct msg *);
 void	 stack_on_unpacked(void *, struct msg *);
 void	 stack_on_fail(void *, struct msg *);
+void	 durable_on_fail(void *, struct msg *);
 
 #endif

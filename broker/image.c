@@ -351,11 +351,8 @@ gc_layers(void)
 	return (n);
 }
 
-/*
- * 0, or -1 with errno EBUSY while a pod runs it.  References first: a
- * reference never names an image that is half gone.
- */
-static int
+/* References first: one never names an image that is half gone. */
+int
 image_remove(const char *id)
 {
 	char	 path[IMAGE_PATH], to[STORE_NAME_SIZE];
@@ -378,7 +375,6 @@ image_remove(const char *id)
 	}
 	image_remove_dir(to);
 	close(fd);
-	(void)gc_layers();
 	return (0);
 }
 
@@ -411,6 +407,7 @@ image_on_rm(struct client *c, uint32_t id, const char *name)
 		    strerror(errno));
 		return;
 	}
+	(void)gc_layers();
 	audit_outcome(&a, intent, "ok", NULL);
 	memset(&text, 0, sizeof(text));
 	snprintf(text.text, sizeof(text.text), "%s", image);

@@ -43,7 +43,8 @@ store_ids(const char *path)
 	snprintf(want, sizeof(want), "%u %u\n", env.conf->idbase,
 	    env.conf->idcount);
 	n = store_read("ids", have, sizeof(have));
-	if (n == -1 && errno == ENOENT) {
+	/* empty: the machine went down before it was on the disk */
+	if (n == 0 || (n == -1 && errno == ENOENT)) {
 		if (store_write("ids", want, strlen(want)) == -1)
 			return (store_refuse(path, "ids", errno));
 		return (0);

@@ -171,4 +171,5 @@ trash_sweep(void)
 {
 	sweep_tmp();
 	sweep_pods();
+	durable_sweep();
 }

@@ -382,6 +382,8 @@ struct msg_init_start {
 #define UNPACK_FD_LAYERS 6	/* layers/<key>, directory, bottom first */
 /* UNPACK_EMPTY: */
 #define UNPACK_FD_TRASH	4	/* directory: becomes empty */
+/* UNPACK_SYNC: */
+#define UNPACK_FD_STORE	4	/* a file of the file system to be synced */
 
 struct msg_info {
 	const char	*name;
