@@ -385,6 +385,7 @@ image_on_rm(struct client *c, uint32_t id, const char *name)
 	struct msg_text	 text;
 	struct audit	 a;
 	enum image_find	 r;
+	const char	*why;
 	uint64_t	 intent;
 
 	if ((r = image_find(name, image)) != IMAGE_FOUND) {
@@ -401,10 +402,10 @@ image_on_rm(struct client *c, uint32_t id, const char *name)
 		return;
 	}
 	if (image_remove(image) == -1) {
-		audit_outcome(&a, intent, "failed", strerror(errno));
-		client_fail(c, id, 1, "image \"%s\": %s", name,
-		    errno == EBUSY ? "in use by a running pod" :
-		    strerror(errno));
+		why = errno == EBUSY ? "in use by a running pod" :
+		    strerror(errno);
+		audit_outcome(&a, intent, "failed", why);
+		client_fail(c, id, 1, "image \"%s\": %s", name, why);
 		return;
 	}
 	(void)gc_layers();

@@ -5,6 +5,7 @@
  * export.  The work is berth-unpack's; the broker hands it the directories
  * and passes its one answer on.
  */
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -36,6 +37,8 @@ stack_end(struct stack *s, const char *why)
 	audit_outcome(&s->audit, s->intent, why == NULL ? "ok" : "failed",
 	    why);
 	child_kill(s->unpack);	/* that was its last word */
+	/* it has the descriptor too, and may take a moment to die */
+	(void)flock(s->imagefd, LOCK_UN);
 	close(s->imagefd);
 	if (s->client != NULL) {
 		client_setjob(s->client, NULL, NULL);

@@ -94,12 +94,26 @@ def test_rm_of_a_running_image_is_refused(store, registry):
     p = store.popen("run", id_, "--", "sh", "-c", "echo up; sleep 100")
     try:
         assert p.stdout.readline() == b"up\n"
-        lib.failed(store("image", "rm", id_), 1, id_[:39])
+        lib.failed(store("image", "rm", id_), 1, id_[:39],
+                   "in use by a running pod")
         assert len(store.images()) == 1
     finally:
         p.terminate()
         p.communicate(timeout=20)
     store.ok("image", "rm", id_)
+
+
+def test_rm_right_after_verify(store, registry, made):
+    """The verifier may still be dying when its word has been passed on."""
+    d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, lib.free_port()))
+    try:
+        for _ in range(25):
+            id_ = store.fetch(registry.ref("busybox"))
+            store.ok("image", "verify", id_)
+            store.ok("image", "rm", id_)
+    finally:
+        assert d.stop() == 0
 
 
 # verify: each change is made on the host's side of a stored layer.
