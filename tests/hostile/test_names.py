@@ -219,7 +219,11 @@ NAMES = {
     "%s/a:b:c", "digest-short": "%s/a@sha256:12", "digest-long": "%s/a@" +
     GOOD + "0", "digest-upper": "%s/a@sha256:" + "AB" * 32, "digest-md5":
     "%s/a@md5:" + "ab" * 16, "digest-empty": "%s/a@", "digest-twice":
-    "%s/a@" + GOOD + "@" + GOOD, "user": "user:pw@%s/a", "query": "%s/a?b=c",
+    "%s/a@" + GOOD + "@" + GOOD, "user": "user:sesame@%s/a", "user-alone":
+    "user:sesame@%s", "user-digest": "user:sesame@%s/a@" + GOOD,
+    "user-slash": "user:sesame/sesame@sesame@%s/a", "user-scheme":
+    "https://user:sesame@%s/a", "user-long": "user:" + "sesame" * 99 +
+    "@%s/a", "query": "%s/a?b=c",
     "fragment": "%s/a#b", "backslash": "%s/a\\b", "star": "%s/*",
     "scheme-twice": "http://%s/a", "port-huge": "127.0.0.1:99999/a",
     "port-0": "127.0.0.1:0/a", "port-text": "127.0.0.1:x/a",
@@ -241,6 +245,7 @@ def _(bench, name):
                                    r) if not x.startswith(("usage: ", " "))]
     assert len(said) == 1 and said[0].startswith("berth: "), r
     assert len(said[0]) < 1100, len(said[0])
+    assert "sesame" not in r.stderr, "a password"
     assert bench.site.seen == [] and not os.path.exists(bench.store.dir)
 
 

@@ -18,6 +18,32 @@ name_is_id(const char *name)
 	return (strncmp(name, "sha512-", 7) == 0);
 }
 
+/*
+ * What was typed, for the screen.  What stands where a URL has a password is
+ * left out, whatever else is wrong: "@" has no place but before a digest.
+ */
+static void
+name_show(char *dst, size_t size, const char *typed)
+{
+	const char	*start, *p, *at = NULL, *colon;
+	char		 text[REF_MAXLEN + 1];
+
+	if ((start = strstr(typed, "://")) == NULL)
+		start = typed;
+	else
+		start += 3;
+	for (p = start; (p = strchr(p, '@')) != NULL; p++)
+		if (strncmp(p + 1, "sha", 3) != 0)
+			at = p;
+	if (at != NULL && (colon = memchr(start, ':',
+	    (size_t)(at - start))) != NULL) {
+		snprintf(text, sizeof(text), "%.*s...%s",
+		    (int)(colon + 1 - typed), typed, at);
+		typed = text;
+	}
+	log_encode(dst, size, typed, strlen(typed));
+}
+
 int
 name_parse(const char *typed, char name[REF_MAXLEN + 1])
 {
@@ -25,7 +51,7 @@ name_parse(const char *typed, char name[REF_MAXLEN + 1])
 	enum ref_error	 error;
 	char		 enc[256];
 
-	log_encode(enc, sizeof(enc), typed, strlen(typed));
+	name_show(enc, sizeof(enc), typed);
 	memset(name, 0, REF_MAXLEN + 1);
 	if (name_is_id(typed)) {
 		if (!valid_imageid(typed, IMAGEID_MINLEN)) {
