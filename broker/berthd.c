@@ -169,13 +169,20 @@ setup_streams(void)
 static void
 setup_process(void)
 {
-	char	 id[UUID_SIZE + 1];
-	ssize_t	 n;
+	char		 id[UUID_SIZE + 1];
+	struct rlimit	 rl;
+	ssize_t		 n;
 
 	umask(022);
 	clearenv();
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		fatal("prctl");
+	/* each pod has several descriptors, and the usual limit is 1024 */
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	rl.rlim_cur = rl.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("setrlimit");
 	n = store_read("/proc/sys/kernel/random/boot_id", id, sizeof(id));
 	if (n >= UUID_SIZE - 1)
 		memcpy(env.boot_id, id, UUID_SIZE - 1);

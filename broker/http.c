@@ -28,6 +28,25 @@ static int		 backoff;	/* seconds until the next try */
 static time_t		 started;
 static int		 finishing;
 
+/*
+ * The worker of a daemon that was killed dies a moment after it, and its
+ * channel with it: so long they hold the port.  The socket that no killed
+ * daemon unlinks says that there may be one.
+ */
+static int
+http_bind(const struct sockaddr *sa)
+{
+	struct timespec	 moment = { 0, 20000000 };
+	int		 n = access("sock", F_OK) == 0 ? 5000 / 20 : 0;
+
+	while (bind(listenfd, sa, env.conf->salen) == -1) {
+		if (errno != EADDRINUSE || n-- == 0)
+			return (-1);
+		(void)nanosleep(&moment, NULL);
+	}
+	return (0);
+}
+
 void
 http_listen(void)
 {
@@ -38,7 +57,7 @@ http_listen(void)
 	    SOCK_NONBLOCK, 0);
 	if (listenfd == -1 || setsockopt(listenfd, SOL_SOCKET, SO_REUSEADDR,
 	    &on, sizeof(on)) == -1 ||
-	    bind(listenfd, sa, env.conf->salen) == -1 ||
+	    http_bind(sa) == -1 ||
 	    listen(listenfd, SOMAXCONN) == -1)
 		fatal("listen on %s port %u", env.conf->listen,
 		    env.conf->port);

@@ -5,8 +5,10 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import signal
 import socket
+import struct
 import subprocess
 import time
 import urllib.error
@@ -28,8 +30,9 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
 
-def await_true(what, test, seconds=15):
-    """Polls test() until it returns something true; that is returned."""
+def await_true(what, test, seconds=30):
+    """Polls test() until it returns something true; that is returned.  How
+    long matters to a test that fails, and to a slow machine."""
     end = time.monotonic() + seconds
     while True:
         got = test()
@@ -40,9 +43,14 @@ def await_true(what, test, seconds=15):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on and that the kernel gives to no client:
+    one of those could have it before the server comes."""
+    while True:
+        with socket.socket() as s:
+            port = random.randrange(10000, 32768)
+            with contextlib.suppress(OSError):
+                s.bind(("127.0.0.1", port))
+                return port
 
 
 def listening(port):
@@ -178,6 +186,32 @@ def berths():
     return {p: n for p, n in descendants().items() if n.startswith("berth")}
 
 
+def kill(pids, signo=signal.SIGKILL):
+    """Whoever of them has gone meanwhile is none to complain about."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signo)
+
+
+def arguments(pid):
+    """Of a process, as bytes; none when it is gone."""
+    try:
+        with open("/proc/%d/cmdline" % pid, "rb") as f:
+            return f.read().split(b"\0")[:-1]
+    except OSError:
+        return []
+
+
+def taken(pid, signo):
+    """Waits until pid has no signo to take any more."""
+    def look():
+        with open("/proc/%d/status" % pid, encoding="ascii") as f:
+            text = f.read()
+        return not any(int(text.split(k + ":")[1].split()[0], 16) >>
+                       (signo - 1) & 1 for k in ("ShdPnd", "SigPnd"))
+    await_true("%d takes signal %d" % (pid, signo), look)
+
+
 def cgroups():
     found = set()
     for top, dirs, _ in os.walk("/sys/fs/cgroup"):
@@ -187,12 +221,13 @@ def cgroups():
 
 
 def mounts():
-    """Those of berth, but not the scratch space of another run of these
-    tests beside us."""
+    """Those of berth, but neither the scratch space of another run of these
+    tests beside us nor what podman has mounted."""
     with open("/proc/self/mountinfo", encoding="utf-8",
               errors="replace") as f:
-        return {x for x in f if " - overlay " in x or (
-            "berth" in x and " berth-test " not in x)}
+        return {x for x in f if (" - overlay " in x or (
+            "berth" in x and " berth-test " not in x)) and not any(
+                p in x for p in ("/podman/storage/", "/var/lib/containers"))}
 
 
 def inventory():
@@ -380,6 +415,16 @@ class Nginx(Server):
         return "docker://%s/%s" % (self.addr, name)
 
 
+def daemon_on(store):
+    """The process that listens in a store; 0 as long as there is none."""
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with s:
+        if s.connect_ex(store.path("sock")) != 0:
+            return 0
+        return struct.unpack("iII", s.getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
 class Daemon:
     """berthd -d on a configuration; its stderr is kept in .lines."""
 
@@ -401,9 +446,7 @@ class Daemon:
 
     def up(self):
         assert self.proc.poll() is None, self.lines
-        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with s:
-            return s.connect_ex(self.store.path("sock")) == 0
+        return daemon_on(self.store) != 0
 
     def alive(self):
         return self.proc.poll() is None

@@ -26,6 +26,13 @@ def children(pid, name):
     return [p for p, n in lib.descendants(pid).items() if n == name]
 
 
+def locks(pid, path):
+    """Does pid hold a lock on path?  Trying would be in its way."""
+    with open("/proc/locks", encoding="ascii") as f:
+        return any(x.split()[4] == str(pid) and x.split()[5].endswith(
+            ":%d" % os.stat(path).st_ino) for x in f if "->" not in x)
+
+
 def test_command_line_uses_it(daemon, store, registry):
     id_ = store.fetch(registry.ref("busybox"))
     p = store.popen("run", id_, "--", "sh", "-c", "echo up; exec sleep 100")
@@ -63,11 +70,58 @@ def test_stale_socket_is_replaced(daemon, store):
     daemon.kill()
     assert os.path.exists(store.path("sock"))
     assert store("image", "list").returncode == 0       # a private one
-    lib.await_true("the old worker's end, with its port", lambda: not [
-        n for n in lib.descendants().values() if n.startswith("berth")])
     d = Daemon(store, open(daemon.conf).read())
     assert store("image", "list").returncode == 0
     assert d.stop() == 0
+
+
+def test_a_port_that_a_dying_worker_holds(daemon, store):
+    """It follows its broker a moment later; only a socket left behind says
+    that there was one."""
+    port = int(open(daemon.conf).read().split()[-1])
+    lib.await_true("the HTTP worker", lambda: children(
+        daemon.proc.pid, "berth-http"))
+    daemon.kill()
+    lib.await_true("no worker", lambda: not lib.berths())
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        s.listen()
+        p = subprocess.Popen([lib.BERTHD, "-d", "-f", daemon.conf],
+                             stdin=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE)
+        # it has claimed the store, and listens for nobody yet
+        lib.await_true("its claim", lambda: p.poll() is not None or
+                       locks(p.pid, store.path("daemon")))
+        assert p.poll() is None, p.stderr.read()
+        assert lib.daemon_on(store) == 0
+    with p.stderr:
+        try:
+            lib.await_true("a daemon", lambda: p.poll() is not None or
+                           lib.daemon_on(store))
+            assert lib.http(port, "/health")[0] == 200
+        finally:
+            p.terminate()
+            assert p.wait(20) == 0, p.stderr.read()
+
+
+def test_it_may_open_as_many_files_as_root_lets_it(store):
+    """A thousand pods have more than the usual 1024."""
+    conf = store.dir + ".conf"
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write('store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+            store.dir, lib.free_port()))
+    p = subprocess.Popen(["prlimit", "--nofile=100:4000", lib.BERTHD, "-d",
+                          "-f", conf], stdin=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL)
+    try:
+        lib.await_true("a daemon", lambda: lib.daemon_on(store))
+        with open("/proc/%d/limits" % p.pid, encoding="ascii") as f:
+            limit, = [x.split()[3:5] for x in f if "open files" in x]
+        assert limit == ["4000", "4000"]
+    finally:
+        p.terminate()
+        assert p.wait(20) == 0
 
 
 def test_idle_it_is_two_processes(daemon):
