@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/log.h"
@@ -110,14 +111,25 @@ store_open(const char *path)
 	return (store_lock(path));
 }
 
+/*
+ * A helper that a daemon was about to start when it was killed holds all
+ * that the daemon held, for the moment until it runs and sees that.
+ */
 void
 store_claim(void)
 {
-	int	 fd;
+	const struct timespec	 moment = { 0, 20000000 };
+	int			 fd, n;
 
 	fd = open("daemon", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd == -1 || flock(fd, LOCK_EX | LOCK_NB) == -1)
-		fatal("store %s: another berthd serves it", env.conf->store);
+	if (fd == -1)
+		fatal("store %s: daemon", env.conf->store);
+	for (n = 2000 / 20; flock(fd, LOCK_EX | LOCK_NB) == -1; n--) {
+		if (errno != EWOULDBLOCK || n == 0)
+			fatal("store %s: another berthd serves it",
+			    env.conf->store);
+		(void)nanosleep(&moment, NULL);
+	}
 }
 
 void

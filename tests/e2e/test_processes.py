@@ -39,6 +39,31 @@ def test_workers_end_with_a_killed_daemon(store):
 
 @pytest.mark.skipif(bool(os.environ.get("BERTH_SANITIZE")),
                     reason="the sanitizer's own calls are held up as well")
+def test_broker_dies_before_its_helper_has_run(store):
+    """The clone has all that the daemon had, its socket and its claim too;
+    strace holds it up where it waits for its ids."""
+    p = subprocess.Popen(
+        ["strace", "-f", "-q", "-o", "/dev/null", "-e", "trace=read", "-e",
+         "inject=read:delay_enter=1500000:when=1",
+         lib.BERTHD, "-d", "-f", conf(store)],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    try:
+        broker = lib.await_true("the broker", lambda: lib.daemon_on(store))
+        kids = lib.await_true("a helper", lambda: started_by(broker))
+        os.kill(broker, signal.SIGKILL)
+        lib.await_true("the broker's end", lambda: gone([broker]))
+        store.ok("image", "list")
+        with open(store.dir + ".conf", encoding="utf-8") as f:
+            d = lib.Daemon(store, f.read())
+        lib.await_true("its end", lambda: gone(kids))
+        assert d.stop() == 0
+    finally:
+        p.wait(20)
+
+
+@pytest.mark.skipif(bool(os.environ.get("BERTH_SANITIZE")),
+                    reason="the sanitizer's own calls are held up as well")
 def test_broker_dies_before_it_is_followed(store, tmp_path):
     """Killed between the clone and the helper's wish to die with it: the
     kernel sends no signal then.  strace holds the helper up just there,

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -78,6 +79,30 @@ connect_store(const struct options *o, char *path)
 }
 
 /*
+ * A helper that a daemon was about to start when it was killed keeps its
+ * socket open for a moment.  Nobody will ever accept there.
+ */
+static int
+daemon_dead(int fd)
+{
+	struct ucred	 cred;
+	struct pollfd	 pfd = { .events = POLLIN };
+	socklen_t	 len = sizeof(cred);
+	int		 dead;
+
+	/* a pid of 0 is of another namespace, and nothing is known */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 ||
+	    cred.pid <= 0)
+		return (0);
+	pfd.fd = (int)syscall(SYS_pidfd_open, cred.pid, 0);
+	if (pfd.fd == -1)
+		return (errno == ESRCH);
+	dead = poll(&pfd, 1, 0) == 1;
+	close(pfd.fd);
+	return (dead);
+}
+
+/*
  * Connects to dir/name through dir's descriptor: sun_path holds 107 bytes
  * and a store's path may be longer.
  */
@@ -101,6 +126,10 @@ connect_at(const char *dir, const char *name)
 	if (fd == -1 || connect(fd, (struct sockaddr *)&sun,
 	    sizeof(sun)) == -1)
 		goto fail;
+	if (daemon_dead(fd)) {
+		errno = ECONNREFUSED;
+		goto fail;
+	}
 	close(dirfd);
 	return (fd);
  fail:
