@@ -95,6 +95,9 @@ main(int argc, char **argv)
 	/* the job takes the root to be its stage */
 	if (fchdir(UNPACK_FD_STAGE) == -1 || chroot(".") == -1)
 		err(1, "%s", argv[1]);
+	/* nor waits: what it hears behind its answer is the end */
+	if (shutdown(61, SHUT_WR) == -1)
+		err(1, "shutdown");
 	chan_init(&c, 60, PEER_UNPACK, PEER_BROKER);
 	c.phase = PH_BUSY;
 	memset(&m, 0, sizeof(m));

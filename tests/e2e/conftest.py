@@ -189,13 +189,12 @@ def nothing_left(scratch, registry):
         return [x for k in now for x in sorted(now[k] - before[k])
                 if k != "cgroups" or ours(x, watched)] + [
             x for s in watched for x in s.leftovers()]
-    end = time.monotonic() + 15
+    end = time.monotonic() + 30
     while left() and time.monotonic() < end:
         time.sleep(0.02)
     rest = left()
-    for pid in lib.descendants().keys() - {
-            int(x.split()[0]) for x in before["processes"]}:
-        os.kill(pid, 9)                 # for the tests that follow
+    lib.kill(lib.descendants().keys() - {       # for the tests that follow
+        int(x.split()[0]) for x in before["processes"]})
     while _stores:
         shutil.rmtree(_stores.pop().dir, ignore_errors=True)
     assert rest == [], "left behind"

@@ -58,7 +58,7 @@ def listening(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-def command(argv, timeout=60, **k):
+def command(argv, timeout=180, **k):
     """Runs to the end; text decoded byte for byte; never hangs."""
     k.setdefault("stdin", subprocess.DEVNULL)
     if "input" in k:
@@ -230,16 +230,27 @@ def mounts():
                 p in x for p in ("/podman/storage/", "/var/lib/containers"))}
 
 
+def mask_proc(script):
+    """A shell's words: script for each /proc that is mounted, as $proc.  In
+    a chroot there are several, and one that is whole is enough to the
+    kernel."""
+    return (r"sed -n 's/^[^ ]* [^ ]* [^ ]* \/ \([^ ]*\) .* - proc .*/\1/p' "
+            "/proc/self/mountinfo | while read -r proc; do %s; done" % script)
+
+
 def inventory():
     return {"mounts": mounts(), "cgroups": cgroups(),
             "processes": {"%d %s" % p for p in descendants().items()}}
 
 
 def app_pid(cli, name):
-    """The pid on this host of process name below the Popen cli."""
+    """The pid on this host of process name below the Popen cli: of several
+    the one above the others, as each fork is called so before its exec."""
     def look():
-        return [p for p, n in descendants(cli.pid).items() if n == name]
-    return min(await_true("process " + name, look))
+        table = proc_table()
+        found = [p for p, n in descendants(cli.pid).items() if n == name]
+        return [p for p in found if table.get(p, (0,))[0] not in found]
+    return await_true("process " + name, look)[0]
 
 
 def high_water(pid):

@@ -364,10 +364,9 @@ def test_full_disk(registry, scratch):
         assert s.images() == []
         id_ = s.fetch(registry.ref("busybox"))
         assert s("image", "verify", id_).returncode == 0
-        lib.await_true("the private broker's end", lambda: not [
-            n for n in lib.descendants().values() if n.startswith("berth")])
     finally:
-        subprocess.run(["umount", top], check=True)
+        lib.await_true("umount", lambda: subprocess.run(
+            ["umount", top], check=False).returncode == 0)
 
 
 def test_read_only_store(registry, store, scratch):

@@ -39,12 +39,11 @@ def trace(store, registry, made, tmp_path):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL)
     try:
-        lib.await_true("the socket", lambda: os.path.exists(
-            store.path("sock")))
-        broker = lib.app_pid(server, "berthd")
+        broker = lib.await_true("the broker", lambda: lib.daemon_on(store))
         store.fetch(registry.ref("traced"))
     finally:
-        os.kill(broker, signal.SIGTERM)
+        lib.kill([p for p, n in lib.descendants(server.pid).items()
+                  if n == "berthd"], signal.SIGTERM)
         server.wait(30)
     with open("%s.%d" % (log, broker), errors="replace") as f:
         return f.read(), [n for n in os.listdir(tmp_path)

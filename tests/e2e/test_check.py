@@ -91,8 +91,8 @@ def lacking(r):
 
 def test_masked_proc_is_seen(store):
     """As in a pod: the kernel gives no new /proc when this one is masked."""
-    rows = lacking(without(
-        store, "mount -t tmpfs none /proc/driver"))
+    rows = lacking(without(store, lib.mask_proc(
+        "mount -t tmpfs none $proc/driver")))
     assert "new /proc" in rows, rows
     assert rows["new /proc"]["required"]
     assert rows["new /proc"]["error"] == "Operation not permitted"
@@ -145,9 +145,9 @@ def test_no_store(store):
 
 
 def test_idle_daemon(daemon, store):
-    p = lib.await_true("berth-http", lambda: "berth-http" in processes(
-        store) and processes(store)["berth-http"][0]["seccomp_filters"] == 2
-        and processes(store))
+    p = lib.await_true("berth-http", lambda: (
+        lambda now: [x for x in now.get("berth-http", [])
+                     if x["seccomp_filters"] == 2] and now)(processes(store)))
     assert set(p) == {"berthd", "berth-http"}
     b, h = p["berthd"][0], p["berth-http"][0]
     assert b["pid"] == daemon.proc.pid and b["uid"] == 0
@@ -188,9 +188,10 @@ def test_container(shared):
                      "echo ready; exec sleep 1000")
     try:
         assert p.stdout.readline() == b"ready\n"
-        found = lib.await_true("pid 1", lambda: [
-            x for x in processes(shared).get("berth-init", [])
-            if x["seccomp_filters"] == 2] and processes(shared))
+        found = lib.await_true("pid 1 and the app", lambda: (
+            lambda now: [x for x in now.get("berth-init", [])
+                         if x["seccomp_filters"] == 2] and
+            "sleep" in now and now)(processes(shared)))
         init, app = found["berth-init"][0], found["sleep"][0]
         assert init["uid"] == app["uid"] == BASE
         assert init["cap_effective"] == init["cap_bounding"] == CAP_KILL

@@ -186,7 +186,8 @@ def test_the_deadline_is_absolute(control, first, drip):
                 continue
             except OSError:
                 break
-    assert DEADLINE - 1 < time.monotonic() - begin < DEADLINE + 2
+    # a deadline that bytes put off would last for the whole loop
+    assert DEADLINE - 1 < time.monotonic() - begin < 2 * DEADLINE - 1
 
 
 def test_a_client_that_does_not_read_is_dropped(control):
@@ -200,7 +201,7 @@ def test_a_client_that_does_not_read_is_dropped(control):
                 s.sendall(b"GET /health HTTP/1.1\r\n" + HOST +
                           b"X: " + b"y" * 4000 + b"\r\n\r\n")
         assert not isinstance(e.value, socket.timeout)
-    assert time.monotonic() - begin < DEADLINE + 8
+    assert time.monotonic() - begin < 2 * DEADLINE
 
 
 @pytest.fixture
@@ -215,18 +216,23 @@ def many_files():
 
 def test_a_crowd_does_not_hide_the_probes(control, many_files):
     """More silent and half-spoken connections than are kept (10000)."""
+    def slowest(n):
+        """Of n answers, the second slowest, in seconds."""
+        took = []
+        for _ in range(n):
+            begin = time.monotonic()
+            assert control.ask(b"/health")[0] == 200
+            took.append(time.monotonic() - begin)
+        return sorted(took)[-2]
     quiet = []
+    alone = slowest(100)                # a busy machine is slow by itself
     try:
         for i in range(many_files):
             quiet.append(control.connect())
             if i % 2:
                 quiet[-1].send(b"GET /hea")
-        took = []
-        for _ in range(100):
-            begin = time.monotonic()
-            assert control.ask(b"/health")[0] == 200
-            took.append(time.monotonic() - begin)
-        assert sorted(took)[98] < 0.1, took
+        crowded = slowest(100)
+        assert crowded < 0.1 + 10 * alone, (crowded, alone)
     finally:
         for s in quiet:
             s.close()
@@ -361,12 +367,9 @@ def test_parameters_without_fixed_arguments(store, registry):
         lib.await_true("ready", lambda: c.ask(b"/ready")[0] == 200)
         r = c.ask(b"/start?y=/dev/null&x=-q")
         assert r[0] == 200, r
-        pid = lib.await_true("tail", lambda: [
-            p for p in lib.descendants(c.proc.pid) if b"tail" in open(
-                "/proc/%d/cmdline" % p, "rb").read()])[0]
-        with open("/proc/%d/cmdline" % pid, "rb") as f:
-            assert f.read().split(b"\0")[:-1] == [
-                b"/bin/busybox", b"tail", b"-q", b"-f", b"/dev/null"]
+        lib.await_true("tail", lambda: [
+            b"/bin/busybox", b"tail", b"-q", b"-f", b"/dev/null"] in [
+                lib.arguments(p) for p in lib.descendants(c.proc.pid)])
         assert c.ask(b"/stop")[0] == 200
     finally:
         c.stop()

@@ -97,9 +97,15 @@ def test_memory_of_pid_1(shared):
     try:
         lib.app_pid(cli, "sleep")
         pid = lib.app_pid(cli, "berth-init")
-        time.sleep(0.2)                 # it gives back what it built with
-        with open("/proc/%d/smaps_rollup" % pid) as f:
-            kib = int(re.search(r"Anonymous: +(\d+)", f.read()).group(1))
+        kib = before = None
+        # it gives back what it built with: until nothing changes any more
+        while kib is None or kib != before or idle < 10:
+            idle = idle + 1 if kib is not None and kib == before else 0
+            before = kib
+            with open("/proc/%d/smaps_rollup" % pid) as f:
+                kib = int(re.search(r"Anonymous: +(\d+)",
+                                    f.read()).group(1))
+            time.sleep(0.05)
     finally:
         cli.kill()
         cli.wait()

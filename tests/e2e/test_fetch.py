@@ -96,8 +96,21 @@ def front(scratch, registry, tmp_path_factory):
         location / { proxy_pass http://%s; proxy_set_header Host $http_host;
           proxy_buffering on; limit_rate 4m; } }
     """ % (top, registry.addr))
-    n.asked = lambda: [x for x in open(os.path.join(top, "asked"))
-                       if not x.startswith("- ")]
+    def asked():
+        """It logs a request when that is over, and the client may know
+        sooner: what we ask last is what stands there last."""
+        asked.n += 1
+        last = "/last-%d " % asked.n
+        lib.http(n.port, last.strip())
+
+        def lines():
+            with open(os.path.join(top, "asked"), encoding="utf-8") as f:
+                return f.read().splitlines()
+        lib.await_true(last, lambda: any(last in x for x in lines()))
+        return [x for x in lines() if not x.startswith("- ") and
+                "/last-" not in x]
+    asked.n = 0
+    n.asked = asked
     yield n
     n.stop()
 

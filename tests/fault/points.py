@@ -94,15 +94,13 @@ class Faults:
                 try:
                     p.wait(0.3)
                 except subprocess.TimeoutExpired:
-                    for pid, name in lib.descendants(p.pid).items():
-                        if name == "berth":
-                            os.kill(pid, signal.SIGTERM)
-            _, err = p.communicate(timeout=25)
+                    lib.kill([q for q, n in lib.descendants(p.pid).items()
+                              if n == "berth"], signal.SIGTERM)
+            _, err = p.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             where = " ".join("%s:%s" % (name, waits(pid)) for pid, name in
                              lib.descendants(p.pid).items())
-            for pid in lib.descendants(p.pid):
-                os.kill(pid, signal.SIGKILL)
+            lib.kill(lib.descendants(p.pid))
             p.kill()
             p.communicate()
             return None, where
@@ -127,7 +125,7 @@ class Faults:
             shutil.rmtree(s.dir, ignore_errors=True)
         return most
 
-    def quiet(self, seconds=12):
+    def quiet(self, seconds=30):
         end = time.monotonic() + seconds
         while lib.descendants():
             if time.monotonic() > end:
@@ -151,11 +149,7 @@ class Faults:
         left = self.quiet()
         if left:
             wrong.append("processes %r" % left)
-            for pid in left:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            lib.kill(left)
             self.quiet()
         wrong += whole(s) + chained(s, False)
         wrong += self.afterwards(s)
@@ -259,8 +253,10 @@ def main():
     every = list(points(f.profile(), how == "all"))
     random.Random(7).shuffle(every)     # any time's worth is a fair sample
     limit = time.monotonic() + float(os.environ.get("FAULT_SECONDS", "1e9"))
+    least = int(os.environ.get("FAULT_HITS", "0"))      # however long
     for p in every[n::of]:
-        if time.monotonic() > limit or len(f.failures) >= 20:
+        if (time.monotonic() > limit and f.hit >= least) or \
+                len(f.failures) >= 20:
             break
         f.one(*p)
     print(json.dumps({"all": len(every), "tried": f.tried, "hit": f.hit,

@@ -45,7 +45,7 @@ mkdir -p "$work/$name"; chmod 1777 "$work/$name"
 dict=
 [ ! -f "$here/dict/$name" ] || dict=-dict=$here/dict/$name
 if "$dir/$t" -max_total_time="$seconds" -rss_limit_mb=1024 \
-    -malloc_limit_mb=512 -timeout=5 -print_final_stats=1 \
+    -malloc_limit_mb=512 -timeout=25 -print_final_stats=1 \
     $seed -close_fd_mask=$quiet -artifact_prefix="$dir/crashes/$name-" $dict \
     "$work/$name" $own $more >"$work/$name.log" 2>&1
 then

@@ -205,7 +205,7 @@ class Bench:
 
     def settled(self, before):
         """A private broker may still be tidying up: it gets time."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 30
         while self.left(before) and time.monotonic() < end:
             time.sleep(0.005)
         assert self.left(before) == [], "left behind"
@@ -220,7 +220,13 @@ class Bench:
             return self.berth(row, "fetch", *row.argv, ref)
         return self.berth(row, "run", *row.argv, ref, *row.run)
 
+    def calm(self):
+        """Nothing of berth but the daemons: who is about to end would be
+        missed after the row."""
+        return lib.berths().keys() == set(self.daemons())
+
     def judge(self, row):
+        lib.await_true("calm", self.calm)
         before = self.inventory()
         self.inventories.append(before)
         try:
@@ -311,9 +317,7 @@ def bench(request, scratch, canary, hostile, peers):
     b = Bench(row, scratch, canary, hostile, peers)
     yield b
     hostile.sites.pop(b.site.name, None)
-    for pid, name in lib.descendants().items():
-        if name.startswith("berth") and pid not in lived:
-            os.kill(pid, 9)             # for the rows that follow
+    lib.kill(lib.berths().keys() - lived.keys())    # for the next rows
     shutil.rmtree(b.top, ignore_errors=True)
 
 

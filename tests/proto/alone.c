@@ -196,7 +196,7 @@ stop_case(uint32_t state, enum msg_type ask)
 		errx(1, "no daemon");
 	if (say_fd(fd, ask, m, rec) == -1)
 		complain("stop: %s", strerror(errno));
-	for (n = 0; n < 2000 && d.plan->said == 0; n++)
+	for (n = 0; n < PATIENCE_MS && d.plan->said == 0; n++)
 		usleep(1000);
 	if (d.plan->said == 0)
 		complain("stop in %u: not reached", state);

@@ -195,7 +195,7 @@ fds_back(const char *when)
 	int	 i, n;
 
 	/* a connection that we have closed is closed there soon */
-	for (i = 0; (n = fds_of(d.pid)) != d.fds && i < 1000; i++)
+	for (i = 0; (n = fds_of(d.pid)) != d.fds && i < PATIENCE_MS; i++)
 		usleep(1000);
 	if (n != d.fds)
 		complain("%s: %d descriptors, %d before", when, n, d.fds);

@@ -8,7 +8,8 @@
 
 #include "plan.h"
 
-#define PATIENCE_MS	5000	/* for everything that the broker must do */
+/* For everything that the broker must do, on a slow machine too. */
+#define PATIENCE_MS	20000
 #define CHILDREN_MAX	64
 
 struct drive {

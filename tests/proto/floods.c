@@ -46,7 +46,7 @@ pour(int fd, const struct packet *p, unsigned long n, int reads)
 			i++;
 		else if (errno != EAGAIN)
 			break;
-		else if (!reads && poll(&pfd, 1, 100) == 0)
+		else if (!reads && poll(&pfd, 1, PATIENCE_MS) == 0)
 			break;		/* it has stopped reading us */
 		if (reads)
 			while (hear(fd, 0, &m) > 0)
@@ -250,7 +250,7 @@ mute(uint32_t state, enum msg_type ask)
 	if (ask == MSG_RUN)
 		rec = kind_open(KIND_SEALED, -1);
 	(void)say_fd(fd, ask, ask == MSG_RUN ? (void *)&r : &i, rec);
-	for (n = 0; n < 2000 && d.plan->said == 0; n++)
+	for (n = 0; n < PATIENCE_MS && d.plan->said == 0; n++)
 		usleep(1000);
 	canary();
 	if (d.plan->said == 0)

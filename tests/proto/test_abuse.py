@@ -71,8 +71,7 @@ class Daemon:
                 [den.program("berthd"), "-d", "-f", den.conf],
                 stdin=subprocess.DEVNULL, stdout=f, stderr=f,
                 start_new_session=True)
-        lib.await_true("the socket", lambda: os.path.exists(
-            den.store.path("sock")))
+        lib.await_true("the socket", lambda: lib.daemon_on(den.store))
         self.pod = subprocess.Popen(
             [den.program("berth"), "--dir=" + den.store.dir, "run", den.image,
              "--", "/bin/sh", "-c",
@@ -128,7 +127,7 @@ def test_every_message_in_every_state(den, level):
         alive, status, gap, daemon = end
         assert alive and status == 143 and daemon == 0, (end, open(
             b.log, encoding="utf-8").read()[-2000:])
-        assert gap < 3, gap
+        assert gap < 15, gap                # drive.h's patience is longer
     assert sum(summary(out) for out, _ in said) >= 12000
 
 
