@@ -54,8 +54,8 @@ COMMON	 = common/log.o common/valid.o common/ref.o
 SANDBOX	 = common/sandbox.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
-BROKER	 = broker/berthd.o broker/confine.o broker/config.o broker/config_set.o \
-	   broker/parse.o broker/dispatch.o broker/child.o \
+BROKER	 = broker/berthd.o broker/confine.o broker/conf.o \
+	   broker/dispatch.o broker/child.o \
 	   broker/client.o broker/fetch.o broker/commit.o broker/layer.o broker/image.o \
 	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
 	   broker/pod.o broker/cgroup.o broker/audit.o broker/durable.o \
@@ -101,16 +101,23 @@ FETCH_MORE = $(addprefix worker/fetch/,addr.o answer.o auth.o blob.o \
 	   retry.o url.o) worker/link.o
 FETCH_LIBS = -lcurl -lssl -lcrypto -ljansson -levent_core -lbsd
 
+CONF	 = worker/conf/conf.o $(CONF_MORE) worker/link.o \
+	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
+CONF_MORE = worker/conf/config.o worker/conf/parse.o worker/conf/print.o \
+	   worker/conf/set.o worker/file.o worker/insecure.o worker/subids.o
+CONF_LIBS = -lbsd
+
 CLI	 = worker/cli/berth.o $(CLI_MORE) \
 	   common/spawn.o common/record.o $(PROTO) $(COMMON)
 CLI_MORE = $(addprefix worker/cli/,answer.o check.o connect.o envfile.o \
 	   export.o fetch.o format.o help.o image.o name.o options.o probe.o \
 	   probens.o procs.o progress.o run.o session.o signals.o stream.o \
-	   tty.o value.o) common/fence.o
+	   tty.o value.o) worker/file.o worker/insecure.o \
+	   worker/subids.o common/fence.o
 CLI_LIBS =
 
 PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \
-	   berth-http berth-fetch)
+	   berth-http berth-fetch berth-conf)
 
 all: $(PROGS)
 
@@ -126,6 +133,8 @@ $(OUT)/berth-http: $(call obj,$(HTTP)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(HTTP_LIBS)
 $(OUT)/berth-fetch: $(call obj,$(FETCH)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FETCH_LIBS)
+$(OUT)/berth-conf: $(call obj,$(CONF)) $(SAN_OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CONF_LIBS)
 $(OUT)/berth: $(call obj,$(CLI)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
@@ -138,12 +147,12 @@ $(OUT)/obj-init/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # The grammar of berthd.conf.  bison's own code is not ours to warn about.
-$(OUT)/gen/parse.c: broker/parse.y
+$(OUT)/gen/parse.c: worker/conf/parse.y
 	@mkdir -p $(@D)
 	bison -o $@ $<
-$(OUT)/obj/broker/parse.o: $(OUT)/gen/parse.c
+$(OUT)/obj/worker/conf/parse.o: $(OUT)/gen/parse.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ibroker -Wno-conversion -MMD -MP -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -Iworker/conf -Wno-conversion -MMD -MP -c -o $@ $<
 
 # Filters are compiled here, never at run time.
 $(OUT)/seccomp-gen: common/seccomp-gen.c
@@ -163,6 +172,9 @@ $(OUT)/gen/%.bpf.h: broker/unpack/%.seccomp $(OUT)/seccomp-gen
 $(OUT)/gen/%.bpf.h: worker/http/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
+$(OUT)/gen/%.bpf.h: worker/conf/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: worker/fetch/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
@@ -170,6 +182,7 @@ $(call obj,broker/confine.o broker/init/init.o $(INIT_MORE)) \
 $(addprefix $(OUT)/obj-init/,broker/init/init.o $(INIT_MORE)) \
 $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
+$(call obj,worker/conf/conf.o) \
 $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
 
 # Names for the system calls that a debug build says it was refused.
@@ -205,11 +218,10 @@ test_url_LIBS = -lcurl
 test_ref_OBJS = common/ref.o common/valid.o
 test_valid_OBJS = common/valid.o common/log.o
 test_options_OBJS = worker/cli/options.o worker/cli/value.o \
-	   worker/cli/envfile.o common/log.o common/valid.o
+	   worker/cli/envfile.o worker/insecure.o common/log.o common/valid.o
 test_http_parse_OBJS = worker/http/http_parse.o
 test_http_query_OBJS = worker/http/http_query.o common/valid.o
-test_config_OBJS = broker/config.o broker/config_set.o broker/parse.o \
-	   common/log.o common/ref.o common/valid.o
+test_config_OBJS = $(CONF_MORE) common/log.o common/ref.o common/valid.o
 
 IMAGE_OBJS = $(addprefix broker/unpack/,json.o digest.o manifest.o index.o \
 	   config.o apprecord.o jsonout.o acifield.o aci.o tarout.o \
@@ -264,7 +276,7 @@ CLANG_SRCS = $(wildcard broker/*.c broker/*/*.c common/*.c proto/*.c \
 	   worker/*/*.c tests/unit/*.c)
 clang: $(SECCOMP) $(OUT)/gen/parse.c $(OUT)/gen/syscalls.h
 	@printf '%s\n' $(CLANG_SRCS) | xargs -P $(shell nproc) -n 4 \
-	    clang -fsyntax-only -Werror $(ALL_CFLAGS) -Ibroker
+	    clang -fsyntax-only -Werror $(ALL_CFLAGS) -Iworker/conf
 
 check:
 	@sh tests/packages.sh check
@@ -327,7 +339,7 @@ install: all
 	install -m 755 $(OUT)/berth $(DESTDIR)$(BINDIR)
 	install -m 755 $(OUT)/berthd $(DESTDIR)$(SBINDIR)
 	install -m 755 $(addprefix $(OUT)/,berth-init berth-unpack \
-	    berth-http berth-fetch) $(DESTDIR)$(LIBEXECDIR)
+	    berth-http berth-fetch berth-conf) $(DESTDIR)$(LIBEXECDIR)
 	install -m 644 worker/cli/berth.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 etc/berthd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 proto/berth-proto.7 $(DESTDIR)$(MANDIR)/man7

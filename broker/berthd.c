@@ -72,19 +72,18 @@ parse_options(int argc, char *argv[], struct options *o)
 			usage();
 		}
 	}
-	if (optind != argc || (env.private && (o->conf != NULL || o->check)))
+	if (optind != argc || (env.private && (o->conf != NULL || o->check ||
+	    o->store == NULL)))
 		usage();
 	if (!env.private && o->conf == NULL)
 		o->conf = CONF_FILE;
 }
 
-/* -n: say whether it is good; -nn: print it back. */
+/* -n: say whether it is good; -nn: it was printed back. */
 static void __attribute__((noreturn))
 check_config(const struct options *o)
 {
-	if (o->check > 1)
-		config_print(env.conf, stdout);
-	else
+	if (o->check == 1)
 		fprintf(stderr, "configuration OK\n");
 	exit(0);
 }
@@ -252,13 +251,12 @@ main(int argc, char *argv[])
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	log_init(env.private ? "berth" : "berthd", o.verbose);
-	if ((env.conf = config_parse(o.conf)) == NULL)
+	env.conf = env.private ? config_private() :
+	    config_load(o.conf, o.check, o.store);
+	if (env.conf == NULL)
 		return (1);
-	if (o.store != NULL) {
-		free(env.conf->store);
-		if ((env.conf->store = strdup(o.store)) == NULL)
-			fatal("store");
-	}
+	if (o.store != NULL)
+		env.conf->store = o.store;
 	if (o.check)
 		check_config(&o);
 	if (geteuid() != 0)

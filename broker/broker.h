@@ -325,6 +325,7 @@ extern const evchan_handler dispatch_layer[MSG_MAX];
 extern const evchan_handler dispatch_stack[MSG_MAX];
 extern const evchan_handler dispatch_sync[MSG_MAX];
 extern const evchan_handler dispatch_init[MSG_MAX];
+extern const evchan_handler dispatch_conf[MSG_MAX];
 
 #include "handlers.h"
 

@@ -149,8 +149,7 @@ param_value(const struct msg_http_start *m, uint32_t param)
 static void
 add(struct record *r, enum record_key key, const char *value)
 {
-	if (value != NULL)
-		record_add(r, key, value, strlen(value));
+	record_add(r, key, value, strlen(value));
 }
 
 static void
@@ -178,16 +177,8 @@ app_record(const struct app *a, const struct msg_http_start *m)
 	size_t		 i;
 	int		 hasargs;
 
-	record_init(&r);
-	add(&r, REC_EXEC, c->exec);
-	add(&r, REC_RUNUSER, c->user);
-	add(&r, REC_RUNGROUP, c->group);
-	add(&r, REC_RUNWORKDIR, c->workdir);
-	for (i = 0; i < c->nenv; i++)
-		add(&r, REC_ENVIRONMENT, c->env[i]);
-	for (i = 0; i < c->nargs; i++)
-		add(&r, REC_ARG, c->args[i]);
-	hasargs = c->nargs > 0;
+	record_load(&r, c->recordfd);
+	hasargs = c->hasargs != 0;
 	for (i = 0; i < c->nparams; i++) {
 		p = &c->params[i];
 		if ((value = param_value(m, (uint32_t)i)) == NULL)
@@ -244,9 +235,7 @@ app_start(struct app *a, uint32_t id, const struct msg_http_start *m)
 	run.cpu = a->conf->cpu;
 	run.pids = a->conf->pids;
 	memcpy(run.image, a->id, sizeof(run.image));
-	if (a->conf->hostname != NULL)
-		snprintf(run.hostname, sizeof(run.hostname), "%s",
-		    a->conf->hostname);
+	memcpy(run.hostname, a->conf->hostname, sizeof(run.hostname));
 	memset(&cb, 0, sizeof(cb));
 	cb.stdio = app_stdio;
 	cb.started = app_started;

@@ -9,11 +9,13 @@
 #define FETCH_BROKER(N, n)
 #define UNPACK_BROKER(N, n)
 #define INIT_BROKER(N, n)
+#define CONF_BROKER(N, n)
 #define BROKER_CLI(N, n)
 #define BROKER_HTTP(N, n)
 #define BROKER_FETCH(N, n)
 #define BROKER_UNPACK(N, n)
 #define BROKER_INIT(N, n)
+#define BROKER_CONF(N, n)
 #define MSG(N, n, from, to, p, fd, ph)	from##_##to(N, n)
 
 #undef CLI_BROKER
@@ -43,6 +45,14 @@ const evchan_handler dispatch_fetch[MSG_MAX] = {
 #undef INIT_BROKER
 #define INIT_BROKER(N, n)	[MSG_##N] = pod_on_##n,
 const evchan_handler dispatch_init[MSG_MAX] = {
+#include "../proto/msg.def"
+};
+#undef INIT_BROKER
+#define INIT_BROKER(N, n)
+
+#undef CONF_BROKER
+#define CONF_BROKER(N, n)	[MSG_##N] = conf_on_##n,
+const evchan_handler dispatch_conf[MSG_MAX] = {
 #include "../proto/msg.def"
 };
 

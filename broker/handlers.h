@@ -12,12 +12,14 @@
 #define HTTP_BROKER(n)		void control_on_##n(void *, struct msg *);
 #define FETCH_BROKER(n)		void fetch_on_##n(void *, struct msg *);
 #define INIT_BROKER(n)		void pod_on_##n(void *, struct msg *);
+#define CONF_BROKER(n)		void conf_on_##n(void *, struct msg *);
 #define UNPACK_BROKER(n)	/* by job, below */
 #define BROKER_CLI(n)
 #define BROKER_HTTP(n)
 #define BROKER_FETCH(n)
 #define BROKER_UNPACK(n)
 #define BROKER_INIT(n)
+#define BROKER_CONF(n)
 #define MSG(N, n, from, to, p, fd, ph)	from##_##to(n)
 #include "../proto/msg.def"
 #undef MSG
@@ -25,12 +27,14 @@
 #undef HTTP_BROKER
 #undef FETCH_BROKER
 #undef INIT_BROKER
+#undef CONF_BROKER
 #undef UNPACK_BROKER
 #undef BROKER_CLI
 #undef BROKER_HTTP
 #undef BROKER_FETCH
 #undef BROKER_UNPACK
 #undef BROKER_INIT
+#undef BROKER_CONF
 
 /* One program, four kinds of job; fetch.c, layer.c, stack.c, durable.c. */
 void	 image_on_want(void *, struct msg *);

@@ -70,8 +70,13 @@
 #define RECORD_ITEMS_MAX	65536
 #define PASSWD_MAX		(1 * MIB)	/* the image's, and its group */
 
+/* What berthd.conf may say. */
+#define CONF_WORD_SIZE		4096	/* a path, a word; with NUL */
+#define IDBASE_MIN		65536U	/* below are the host's own users */
+#define IDCOUNT_MIN		1024U
+
 /* Channels. */
-#define MSG_PAYLOAD_MAX		4096
+#define MSG_PAYLOAD_MAX		(CONF_WORD_SIZE + 128)
 #define MSG_TEXT_SIZE		1024	/* one line for a human, with NUL */
 #define CHAN_QUEUE_MAX		256	/* messages waiting for one peer */
 #define CHAN_QUEUE_FDS_MAX	8	/* descriptors among them */
@@ -100,5 +105,6 @@
 #define IDRANGE_COUNT		65536U
 #define WORKERID_HTTP		(IDRANGE_COUNT + 0U)	/* added to the base */
 #define WORKERID_FETCH		(IDRANGE_COUNT + 1U)
+#define WORKERID_CONF		(IDRANGE_COUNT + 2U)	/* to IDRANGE_BASE */
 
 #endif

@@ -6,6 +6,7 @@
  * bytes this is.
  */
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,22 @@ record_init(struct record *r)
 	if (record_grow(r, MAGIC_LEN) == 0) {
 		memcpy(r->data, RECORD_MAGIC, MAGIC_LEN);
 		r->len = MAGIC_LEN;
+	}
+}
+
+void
+record_load(struct record *r, int fd)
+{
+	struct stat	 st;
+
+	memset(r, 0, sizeof(*r));
+	if (fstat(fd, &st) == -1)
+		r->error = errno;
+	else if (record_grow(r, (size_t)st.st_size) == 0) {
+		if (pread(fd, r->data, (size_t)st.st_size, 0) == st.st_size)
+			r->len = (size_t)st.st_size;
+		else
+			r->error = EIO;
 	}
 }
 

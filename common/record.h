@@ -55,6 +55,8 @@ struct record {			/* a record being built, or held whole */
  * length in bytes.
  */
 void	 record_init(struct record *);
+/* Goes on with what a descriptor holds, unread. */
+void	 record_load(struct record *, int fd);
 void	 record_add(struct record *, enum record_key, const char *value,
 	    size_t len);
 void	 record_free(struct record *);

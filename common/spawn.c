@@ -225,8 +225,8 @@ child(const struct spawn *sp, int go)
 	child_signals();
 	if (setsid() == -1)
 		child_fail(sp->name, "setsid");
-	if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 ||
-	    setresuid(0, 0, 0) == -1)
+	if (sp->idcount != 0 && (setgroups(0, NULL) == -1 ||
+	    setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1))
 		child_fail(sp->name, "set ids");
 	/* behind the change of ids, which clears it */
 	if (child_follow() == -1)
@@ -259,6 +259,8 @@ write_maps(const struct spawn *sp, pid_t pid)
 	char	 map[64];
 
 	snprintf(map, sizeof(map), "0 %u %u", sp->idbase, sp->idcount);
+	if (sp->idcount == 0)
+		return (0);
 	if (write_proc(pid, "uid_map", map) == -1)
 		return (-1);
 	return (write_proc(pid, "gid_map", map));
@@ -293,6 +295,7 @@ spawn(const struct spawn *sp, int *pidfd)
 	pid_t		 pid;
 	int		 go[2], saved_errno;
 
+	*pidfd = -1;
 	if (pipe2(go, O_CLOEXEC) == -1)
 		return (-1);
 	memset(&ca, 0, sizeof(ca));
@@ -303,7 +306,8 @@ spawn(const struct spawn *sp, int *pidfd)
 		ca.flags |= CLONE_INTO_CGROUP;
 		ca.cgroup = (unsigned int)sp->cgroupfd;
 	}
-	pid = (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
+	pid = sp->idcount == 0 ? fork() :
+	    (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
 	if (pid == 0) {
 		close(go[1]);
 		child(sp, go[0]);
@@ -320,7 +324,8 @@ spawn(const struct spawn *sp, int *pidfd)
 		saved_errno = errno;
 		close(go[1]);	/* its read ends with nothing: it exits */
 		(void)waitpid(pid, NULL, 0);
-		close(*pidfd);
+		if (*pidfd != -1)
+			close(*pidfd);
 		*pidfd = -1;
 		errno = saved_errno;
 		return (-1);

@@ -28,7 +28,7 @@ struct spawn {
 	const char	*name;		/* its argv[0] */
 	uint64_t	 ns;		/* CLONE_NEW*; user is always new */
 	uint32_t	 idbase;	/* host uid and gid of id 0 inside */
-	uint32_t	 idcount;
+	uint32_t	 idcount;	/* 0: no namespaces, our own ids */
 	int		 cgroupfd;	/* v2: born in this one; else -1 */
 	const char	*const *cgroups; /* v1: cgroup.procs files to join, or
 					 * NULL; ends with NULL */
@@ -57,6 +57,6 @@ int	 spawn_seal(int exe, const char *name);
  * environment is empty; it dies with us.  Returns the pid and its pidfd
  * (caller closes), or -1 with errno and nothing left behind.
  */
-pid_t	 spawn(const struct spawn *, int *pidfd);
+pid_t	 spawn(const struct spawn *, int *pidfd);	/* -1 with idcount 0 */
 
 #endif

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/log.h"
 #include "chan.h"
 
 void
@@ -77,6 +78,16 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id,
 		if (errno != EINTR)
 			return (-1);
 	}
+}
+
+void
+chan_debug(const struct chan *c, const char *way, enum msg_type type,
+    uint32_t id, int fd)
+{
+	if (log_getverbose() > 1)
+		log_debug("%s %s %s id %u size %u fd %d",
+		    peer_name(c->other), way, msg_name(type), id,
+		    msg_info[type].size, fd);
 }
 
 /*

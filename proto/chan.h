@@ -45,6 +45,10 @@ int	 chan_pair(int fds[2]);
 int	 chan_send(struct chan *, enum msg_type, uint32_t id,
 	    const void *payload, int fd);
 
+/* With -vv: what passes, "->" from the other end or "<-" to it. */
+void	 chan_debug(const struct chan *, const char *way, enum msg_type,
+	    uint32_t id, int fd);
+
 /*
  * Receives one message, checked: version, type, direction, size,
  * descriptor, phase, once, and every field of the payload.  1 with *m

@@ -15,7 +15,6 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
 #include "evchan.h"
 
 #define TURN	16	/* messages read before the loop goes on */
@@ -123,19 +122,9 @@ evchan_lost(struct evchan *e, const char *why)
 }
 
 static void
-evchan_debug(const struct evchan *e, const char *way, unsigned int type,
-    uint32_t id, int fd)
-{
-	if (log_getverbose() > 1)
-		log_debug("%s %s %s id %u size %u fd %d",
-		    peer_name(e->c.other), way, msg_name(type), id,
-		    msg_info[type].size, fd);
-}
-
-static void
 evchan_one(struct evchan *e, struct msg *m)
 {
-	evchan_debug(e, "->", m->hdr.type, m->hdr.id, m->fd);
+	chan_debug(&e->c, "->", m->hdr.type, m->hdr.id, m->fd);
 	if (e->table[m->hdr.type] == NULL)
 		evchan_lost(e, "a message that nobody handles");
 	else
@@ -231,7 +220,7 @@ evchan_send(struct evchan *e, enum msg_type type, uint32_t id,
 		errno = EPIPE;
 		return (-1);
 	}
-	evchan_debug(e, "<-", type, id, fd);
+	chan_debug(&e->c, "<-", type, id, fd);
 	if (e->n == 0) {
 		if (chan_send(&e->c, type, id, payload, fd) == 0)
 			return (0);

@@ -40,6 +40,7 @@ peer_name(enum peer peer)
 		[PEER_FETCH] = "berth-fetch",
 		[PEER_UNPACK] = "berth-unpack",
 		[PEER_INIT] = "berth-init",
+		[PEER_CONF] = "berth-conf",
 	};
 
 	if ((unsigned int)peer >= PEER_MAX)

@@ -25,6 +25,7 @@ enum peer {
 	PEER_FETCH,
 	PEER_UNPACK,
 	PEER_INIT,
+	PEER_CONF,
 	PEER_MAX
 };
 
@@ -338,6 +339,58 @@ struct msg_unpacked {
 	uint32_t	 selfcontained;
 	uint32_t	 zero;
 	char		 diffid[DIGEST_SIZE];
+};
+
+/* A path or a word of berthd.conf, any bytes. */
+struct msg_conf_word {
+	char		 data[CONF_WORD_SIZE];
+};
+
+/* What berth-conf may ask for; a path goes with CONF_TOKEN alone. */
+enum conf_file { CONF_TOKEN, CONF_GROUP, CONF_SUBUID, CONF_SUBGID,
+    CONF_FILE_MAX };
+
+struct msg_conf_open {
+	uint32_t	 kind;		/* enum conf_file */
+	char		 data[CONF_WORD_SIZE];
+};
+
+enum conf_family { CONF_INET, CONF_INET6, CONF_FAMILY_MAX };
+
+/* All that is said once, but for the store. */
+struct msg_conf_main {
+	uint32_t	 insecure;	/* INSECURE_* */
+	uint32_t	 gid;		/* of the control group */
+	uint32_t	 family;	/* enum conf_family */
+	uint32_t	 port;
+	uint32_t	 idbase;
+	uint32_t	 idcount;
+	uint8_t		 addr[16];	/* IPv4 in the first four */
+	char		 token[128];	/* empty: none configured */
+	char		 group[256];	/* for people; empty: none */
+	char		 listen[48];	/* the address, for people */
+};
+
+struct msg_conf_app {
+	uint64_t	 memory;	/* as in msg_run */
+	uint32_t	 cpu;
+	uint32_t	 pids;
+	uint32_t	 flags;		/* RUN_NETHOST, READONLY, NOLIMITS */
+	uint32_t	 hasargs;	/* 1: the record has words for argv */
+	char		 hostname[HOSTNAME_MAXLEN + 1];	/* or empty */
+	char		 name[APPNAME_MAXLEN + 1];
+	char		 ref[REF_MAXLEN + 1];	/* normal, or "sha512-..." */
+	/* descriptor: sealed memfd, the start of each run record */
+};
+
+enum param_kind { PARAM_ARGUMENT, PARAM_ENVIRONMENT, PARAM_KIND_MAX };
+
+/* The next parameter of the last CONF_APP. */
+struct msg_conf_param {
+	uint32_t	 flags;		/* PARAM_REQUIRED, PARAM_SECRET */
+	uint32_t	 kind;		/* enum param_kind */
+	char		 name[PARAMNAME_MAXLEN + 1];
+	char		 data[CONF_WORD_SIZE];	/* argument or variable */
 };
 
 struct msg_init_start {

@@ -6,6 +6,7 @@
  * worker may by now be somebody else's program.  Pure; 1 is good.
  */
 #include <signal.h>
+#include <string.h>
 
 #include "../common/ref.h"
 #include "../common/valid.h"
@@ -275,4 +276,50 @@ CHECK(init_start)
 	    valid_string(m->hostname, sizeof(m->hostname)) &&
 	    valid_hostname(m->hostname) &&
 	    valid_string(m->app, sizeof(m->app)));
+}
+
+CHECK(conf_word)
+{
+	return (valid_string(m->data, sizeof(m->data)));
+}
+
+CHECK(conf_open)
+{
+	return (m->kind < CONF_FILE_MAX &&
+	    valid_string(m->data, sizeof(m->data)) &&
+	    (m->kind == CONF_TOKEN || *m->data == '\0'));
+}
+
+CHECK(conf_main)
+{
+	return ((m->insecure & ~(uint32_t)INSECURE_ALL) == 0 &&
+	    m->family < CONF_FAMILY_MAX &&
+	    m->port >= 1 && m->port <= 65535 && m->idbase >= IDBASE_MIN &&
+	    m->idbase <= UINT32_MAX - 1 - WORKERID_FETCH &&
+	    m->idcount >= IDCOUNT_MIN && m->idcount <= IDRANGE_COUNT &&
+	    valid_text(m->token, sizeof(m->token)) &&
+	    valid_text(m->group, sizeof(m->group)) &&
+	    valid_text(m->listen, sizeof(m->listen)) && *m->listen != '\0');
+}
+
+CHECK(conf_app)
+{
+	return ((m->flags & ~(uint32_t)(RUN_NETHOST | RUN_READONLY |
+	    RUN_NOLIMITS)) == 0 && m->hasargs <= 1 &&
+	    valid_string(m->hostname, sizeof(m->hostname)) &&
+	    (*m->hostname == '\0' || valid_hostname(m->hostname)) &&
+	    valid_string(m->name, sizeof(m->name)) &&
+	    valid_appname(m->name) && name_ok(m->ref, sizeof(m->ref)));
+}
+
+/* A secret is never an argument, which others see. */
+CHECK(conf_param)
+{
+	return ((m->flags & ~(uint32_t)(PARAM_REQUIRED | PARAM_SECRET)) == 0 &&
+	    m->kind < PARAM_KIND_MAX && (m->kind == PARAM_ENVIRONMENT ||
+	    (m->flags & PARAM_SECRET) == 0) &&
+	    valid_string(m->name, sizeof(m->name)) &&
+	    valid_paramname(m->name) &&
+	    valid_string(m->data, sizeof(m->data)) && *m->data != '\0' &&
+	    (m->kind == PARAM_ARGUMENT || strchr(m->data, '=') == NULL));
 }

@@ -15,7 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' INT TERM HUP
 
 # shellcheck disable=SC2089,SC2090 # the quotes are C's
-flags="-std=gnu11 -D_GNU_SOURCE -I$out/gen -Ibroker -DBERTH_VERSION=\"\"
+flags="-std=gnu11 -D_GNU_SOURCE -I$out/gen -Iworker/conf -DBERTH_VERSION=\"\"
 -DBERTH_LIBEXECDIR=\"\" -DBERTH_BINDIR=\"\" -DBERTH_SBINDIR=\"\"
 -DBERTH_SYSCONFDIR=\"\""
 cpus=$(nproc)

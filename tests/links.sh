@@ -24,6 +24,7 @@ allowed() {
 	berth-unpack)	echo "libarchive libz libisal libzstd libcrypto" \
 			    "libjansson libbsd libmd libpthread" ;;
 	berth-init)	echo "" ;;
+	berth-conf)	echo "libbsd libmd" ;;
 	berth-http)	echo "libevent_core libbsd libmd" ;;
 	berth-fetch)	echo "libcurl libcrypto libssl libjansson" \
 			    "libevent_core libbsd libmd libpthread" ;;
@@ -127,7 +128,8 @@ check_cet() {
 	checks=$((checks + n))
 }
 
-for prog in berthd berth-unpack berth-init berth-http berth-fetch berth; do
+for prog in berthd berth-conf berth-unpack berth-init berth-http berth-fetch \
+    berth; do
 	if [ ! -x "$out/$prog" ]; then
 		fail "$out/$prog is missing: run make"
 		continue

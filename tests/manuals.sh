@@ -29,7 +29,7 @@ diff -U0 "$tmp/def" "$tmp/page" >"$tmp/diff" ||
 $(grep '^[-+][^-+]' "$tmp/diff")"
 
 # Keywords: each stands in the page as one.
-sed -n '/^} keywords/,/^};/!d; s/{ "/\n{ "/g; p' "$top/broker/parse.y" |
+sed -n '/^} keywords/,/^};/!d; s/{ "/\n{ "/g; p' "$top/worker/conf/parse.y" |
     sed -n 's/^{ "\([^"]*\)".*/\1/p' >"$tmp/keywords"
 [ "$(wc -l <"$tmp/keywords")" -ge 30 ] || fail "parse.y: no keywords found"
 while read -r word; do

@@ -30,8 +30,7 @@ fuzz_audit_OBJS = common/log.o tests/fuzz/cage.o
 fuzz_audit_LIBS = -lbsd -lmd
 fuzz_challenge_OBJS = worker/fetch/challenge.o
 fuzz_chan_OBJS = $(PROTO) $(COMMON)
-fuzz_conf_OBJS = broker/config_set.o broker/parse.o common/log.o \
-	   common/ref.o common/valid.o
+fuzz_conf_OBJS = $(CONF_MORE) common/log.o common/ref.o common/valid.o
 fuzz_conf_LIBS = -lbsd
 fuzz_config_OBJS = $(IMAGE_OBJS) broker/init/appconfig.o tests/fuzz/why.o
 fuzz_config_LIBS = $(IMAGE_LIBS) -lbsd
@@ -40,7 +39,7 @@ fuzz_decode_gzip_LIBS = -lisal -lz -lzstd
 fuzz_decode_zstd_OBJS = broker/unpack/decode.o
 fuzz_decode_zstd_LIBS = -lisal -lz -lzstd
 fuzz_envfile_OBJS = worker/cli/envfile.o worker/cli/value.o \
-	   worker/cli/options.o common/log.o common/valid.o
+	   worker/cli/options.o worker/insecure.o common/log.o common/valid.o
 fuzz_errorbody_OBJS = worker/fetch/error.o common/valid.o
 fuzz_errorbody_LIBS = -lcurl -ljansson -lbsd
 fuzz_head_OBJS = $(addprefix worker/fetch/,head.o header.o challenge.o) \
@@ -87,9 +86,9 @@ endif
 $(FUZZ_DIR)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
-$(FUZZ_DIR)/obj/broker/parse.o: $(OUT)/gen/parse.c
+$(FUZZ_DIR)/obj/worker/conf/parse.o: $(OUT)/gen/parse.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_CFLAGS) -Ibroker -Wno-conversion -MMD -MP -c \
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -Iworker/conf -Wno-conversion -MMD -MP -c \
 	    -o $@ $<
 # Somebody else's code: its warnings are not ours, nor its sanitizing.
 $(FUZZ_DIR)/obj/llhttp/%.o: $(LLHTTP_DIR)/%.c

@@ -219,7 +219,8 @@ matrix(void)
 	long			 t0;
 
 	for (i = 0; i < nstates; i++) {
-		if (states[i].role == ROLE_HTTP)
+		if (states[i].role == ROLE_HTTP ||
+		    states[i].role == ROLE_CONF)
 			continue;
 		t0 = now_ms();
 		for (t = 1; t < MSG_MAX; t++) {
@@ -307,6 +308,8 @@ main(int argc, char *argv[])
 	open_plan();
 	if (strcmp(mode, "http") == 0)
 		http_cases();
+	else if (strcmp(mode, "conf") == 0)
+		conf_cases();
 	else if (strcmp(mode, "stop") == 0)
 		stop_cases();
 	else if (strcmp(mode, "private") == 0)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * Brokers that serve for one case: private ones, and daemons whose HTTP
- * worker lies (it is started again ever more slowly).
+ * Brokers that serve for one case: private ones, daemons whose HTTP worker
+ * lies (it is started again ever more slowly), and such as never come up, as
+ * who reads their configuration lies.
  */
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -47,9 +48,9 @@ broker_start(int fd)
 	_exit(127);
 }
 
-/* It ends in time and well. */
+/* It ends in time and with that status. */
 static void
-broker_ends(pid_t pid, const char *what)
+broker_ends_with(pid_t pid, int wanted, const char *what)
 {
 	long	 end = now_ms() + 2 * PATIENCE_MS;
 	int	 status;
@@ -63,9 +64,15 @@ broker_ends(pid_t pid, const char *what)
 		}
 		usleep(500);
 	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted)
 		complain("%s: the broker ended with %#x", what,
 		    (unsigned int)status);
+}
+
+static void
+broker_ends(pid_t pid, const char *what)
+{
+	broker_ends_with(pid, 0, what);
 }
 
 static int
@@ -115,6 +122,23 @@ http_case(const struct state *s, const struct kase *k)
 	d.cases++;
 }
 
+/* Nobody serves what a liar, or one who did not finish, has said. */
+static void
+conf_case(const struct state *s, const struct kase *k)
+{
+	int	 fd;
+
+	plan_for(s, k);
+	broker_ends_with(broker_start(-1), 1, k->what);
+	if (d.plan->said == 0)
+		complain("%s %s: the lie was not told", s->name, k->what);
+	if ((fd = drive_connect()) != -1) {
+		complain("%s %s: somebody serves", s->name, k->what);
+		close(fd);
+	}
+	d.cases++;
+}
+
 static void
 private_case(const struct state *s, const struct kase *k)
 {
@@ -145,8 +169,8 @@ level_of(const struct state *s, unsigned int t)
 {
 	if (msg_info[t].from != s->peer)
 		return (LEVEL_ONE);
-	return (d.all || (s->role == ROLE_CLI && t == MSG_RUN) ? LEVEL_ALL :
-	    LEVEL_FEW);
+	return (d.all || (s->role == ROLE_CLI && t == MSG_RUN) ||
+	    s->number == K_MAIN ? LEVEL_ALL : LEVEL_FEW);
 }
 
 static void
@@ -230,6 +254,16 @@ http_cases(void)
 	d.plan->active = 1;
 	all_in(H_NEW, http_case);
 	all_in(H_RUN, http_case);
+	d.plan->active = 0;
+}
+
+void
+conf_cases(void)
+{
+	d.plan->active = 1;
+	all_in(K_BUSY, conf_case);
+	all_in(K_MAIN, conf_case);
+	all_in(K_APP, conf_case);
 	d.plan->active = 0;
 }
 

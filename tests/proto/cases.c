@@ -45,9 +45,11 @@ static const struct {
 static const char *const texts[] = { "", "a", "127.0.0.1:1/a:b",
     "sha256:" HEX64, "sha512-" HEX64 HEX64,
     "01234567-89ab-4cde-8f01-23456789abcd" };
-static const uint64_t ints[] = { 0, 1, 15, 125, 200 };
+static const uint64_t ints[] = { 0, 1, 15, 125, 200, 65536 };
+static const char raws[] = "\0a/";
 #define NTEXTS	(sizeof(texts) / sizeof(texts[0]))
 #define NINTS	(sizeof(ints) / sizeof(ints[0]))
+#define NRAWS	(sizeof(raws) - 1)
 
 static void
 put_int(unsigned char *payload, const struct field *f, uint64_t v)
@@ -63,14 +65,16 @@ search(enum msg_type t, unsigned char *payload, size_t i)
 
 	if (i == fields[t].n)
 		return (msg_info[t].check(payload));
-	n = f->kind == FIELD_INT ? NINTS : f->kind == FIELD_TEXT ? NTEXTS : 1;
+	n = f->kind == FIELD_INT ? NINTS : f->kind == FIELD_TEXT ? NTEXTS :
+	    NRAWS;
 	for (k = 0; k < n; k++) {
 		if (f->kind == FIELD_INT)
 			put_int(payload, f, ints[k]);
 		else if (f->kind == FIELD_TEXT && strlen(texts[k]) < f->size) {
 			memset(payload + f->off, 0, f->size);
 			memcpy(payload + f->off, texts[k], strlen(texts[k]));
-		}
+		} else if (f->kind == FIELD_RAW)
+			payload[f->off] = (unsigned char)raws[k];
 		if (search(t, payload, i + 1))
 			return (1);
 	}

@@ -65,6 +65,7 @@ void	 floods(void);
 
 /* alone.c: brokers that serve one case */
 void	 http_cases(void);
+void	 conf_cases(void);
 void	 private_cases(void);
 void	 stop_cases(void);
 

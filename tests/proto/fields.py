@@ -32,13 +32,14 @@ def fields(body, prefix=""):
         enum = re.search(r"enum (\w+)", m[3])
         top = maxima[enum[1]] if enum else "0"
         for name in re.split(r",\s*", m[2]):
+            array = "[" in name
             name = prefix + re.sub(r"\[.*", "", name).strip()
             if m[1].startswith("struct"):
                 yield from fields(structs[m[1][11:]], name + ".")
-            elif m[1] != "char":
+            elif m[1] != "char" and not array:
                 yield name, "FIELD_INT", top
-            else:
-                raw = name == "data"    # what no check calls a string
+            else:                       # what no check calls a string
+                raw = name == "data" or m[1] != "char"
                 yield name, "FIELD_RAW" if raw else "FIELD_TEXT", "0"
 
 

@@ -289,6 +289,23 @@ play_init(void)
 	_exit(0);
 }
 
+/* Told in full, it would serve: so its store is none. */
+static void
+play_conf(void)
+{
+	struct msg_conf_word	 store = { .data = "/dev/null" };
+	struct msg		 m;
+
+	await(MSG_CONF_START, &m);
+	at(K_BUSY);
+	say(MSG_CONF_STORE, &store, KIND_SEALED);
+	say(MSG_CONF_MAIN, sample(MSG_CONF_MAIN), KIND_SEALED);
+	at(K_MAIN);
+	say(MSG_CONF_APP, sample(MSG_CONF_APP), KIND_SEALED);
+	at(K_APP);
+	_exit(0);
+}
+
 static void
 play_http(void)
 {
@@ -310,6 +327,8 @@ who_am_i(const char *name)
 		return (ROLE_HTTP);
 	if (strcmp(name, "berth-init") == 0)
 		return (ROLE_INIT);
+	if (strcmp(name, "berth-conf") == 0)
+		return (ROLE_CONF);
 	if (fcntl(4, F_GETFD) == -1)
 		return (ROLE_IMAGE);
 	if (fcntl(5, F_GETFD) == -1)
@@ -328,6 +347,8 @@ takes_part(void)
 	switch (plan->role) {
 	case ROLE_HTTP:
 		return (self == ROLE_HTTP);
+	case ROLE_CONF:
+		return (self == ROLE_CONF);
 	case ROLE_TRASH:
 		return (self == ROLE_TRASH);
 	case ROLE_FETCH:
@@ -374,7 +395,7 @@ main(int argc, char *argv[])
 	}
 	chan_init(&chan, 3, self == ROLE_FETCH ? PEER_FETCH :
 	    self == ROLE_HTTP ? PEER_HTTP : self == ROLE_INIT ? PEER_INIT :
-	    PEER_UNPACK, PEER_BROKER);
+	    self == ROLE_CONF ? PEER_CONF : PEER_UNPACK, PEER_BROKER);
 	if (self == ROLE_FETCH)
 		play_fetch();
 	if (self == ROLE_IMAGE)
@@ -387,6 +408,8 @@ main(int argc, char *argv[])
 		play_init();
 	if (self == ROLE_HTTP)
 		play_http();
+	if (self == ROLE_CONF)
+		play_conf();
 	at(T_NEW);
 	_exit(0);
 }

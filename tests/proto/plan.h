@@ -20,6 +20,7 @@ enum role {
 	ROLE_STACK,
 	ROLE_TRASH,
 	ROLE_INIT,
+	ROLE_CONF,
 	ROLE_MAX
 };
 
@@ -122,7 +123,8 @@ enum {
 	T_NEW = 40,
 	N_BUSY = 50, N_STDIO, N_RUN, N_EXITED, N_FAILED, N_POLITE,
 	H_NEW = 60, H_RUN,
-	C_IDLE = 70, C_BUSY, C_RUN
+	C_IDLE = 70, C_BUSY, C_RUN,
+	K_BUSY = 80, K_MAIN, K_APP
 };
 
 #endif

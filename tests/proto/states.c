@@ -51,6 +51,11 @@ const struct state states[] = {
 	STATE(INIT, N_FAILED, INIT, BUSY, { MSG_INIT_FAIL }, {0}),
 	STATE(HTTP, H_NEW, HTTP, NEW, {0}, {0}),
 	STATE(HTTP, H_RUN, HTTP, RUN, { MSG_HTTP_UP }, {0}),
+	STATE(CONF, K_BUSY, CONF, BUSY, {0}, {0}),
+	STATE(CONF, K_MAIN, CONF, BUSY, { MSG_CONF_STORE, MSG_CONF_MAIN },
+	    {0}),
+	STATE(CONF, K_APP, CONF, BUSY, { MSG_CONF_STORE, MSG_CONF_MAIN },
+	    {0}),
 };
 const size_t nstates = sizeof(states) / sizeof(states[0]);
 
@@ -62,6 +67,7 @@ wrong_kind(const struct packet *p, unsigned int type)
 	case MSG_FETCH_MANIFEST:
 	case MSG_FETCH_GOT:
 	case MSG_IMAGE_PART:
+	case MSG_CONF_APP:
 		return (p->kind != KIND_SEALED);
 	case MSG_INIT_STDIO:
 		return (p->kind != KIND_PIPE && p->kind != KIND_PIPE_IN);

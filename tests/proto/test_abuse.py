@@ -11,7 +11,8 @@ import pytest
 
 import lib
 
-HELPERS = ("berth-fetch", "berth-http", "berth-init", "berth-unpack")
+HELPERS = ("berth-conf", "berth-fetch", "berth-http", "berth-init",
+           "berth-unpack")
 TOOLS = os.path.join(lib.OUT, "proto")
 
 
@@ -136,6 +137,13 @@ def test_http_worker_lies(den):
     r = lib.command(d.abuse("http"), timeout=120)
     assert r.returncode == 0, r.stderr
     assert summary(r.stdout) >= 100
+
+
+def test_reader_of_the_configuration_lies(den):
+    d = den("conf")
+    r = lib.command(d.abuse("conf"), timeout=240)
+    assert r.returncode == 0, r.stderr
+    assert summary(r.stdout) >= 300
 
 
 def test_private_broker(den):

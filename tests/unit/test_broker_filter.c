@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 
 #include "broker.bpf.h"
+#include "conf.bpf.h"
 #include "container.bpf.h"
 #include "fetch.bpf.h"
 #include "http.bpf.h"
@@ -40,6 +41,7 @@ static const struct filter {
 	const struct sock_filter	*prog;
 	size_t				 len;
 } inner[] = {
+	{ "conf", conf_filter, LEN(conf_filter) },
 	{ "container", container_filter, LEN(container_filter) },
 	{ "fetch", fetch_filter, LEN(fetch_filter) },
 	{ "http", http_filter, LEN(http_filter) },

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * broker/parse.y and config*.c: every file of samples/conf says in its
- * "# expect LINE: MESSAGE" lines what must be told of it; without one it is
- * a good file, which must come back from config_print() unchanged.
+ * worker/conf: every file of samples/conf says in its "# expect LINE:
+ * MESSAGE" lines what must be told of it; without one it is a good file,
+ * which must come back from config_print() unchanged.
  */
 #include <sys/stat.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,13 +21,27 @@
 
 #include <cmocka.h>
 
-#include "../../broker/config.h"
+#include "../../worker/conf/conf.h"
 
 #define SAMPLES	"tests/unit/samples/conf"
 #define TEXT_MAX 16384
 
 static char	 dir[] = "/tmp/test_config.XXXXXX";
 static char	 conf[64], errs[64], token[64];
+static const char *group = "/etc/group";
+
+/* In the broker's place, which would look at owner and mode first. */
+int
+conf_open(enum conf_file kind, const char *path, const char **why)
+{
+	int	 fd;
+
+	if (kind == CONF_SUBUID || kind == CONF_SUBGID)
+		path = "/dev/null";
+	if ((fd = open(kind == CONF_GROUP ? group : path, O_RDONLY)) == -1)
+		*why = strerror(errno);
+	return (fd);
+}
 
 static void
 spew(const char *path, const char *text, size_t len, mode_t mode)
@@ -66,7 +81,8 @@ parse(const char *path, char *said)
 	assert_return_code(fd, 0);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-	c = config_parse(path);
+	assert_return_code(fd = open(path, O_RDONLY), 0);
+	c = config_parse(fd, path);
 	fflush(stderr);
 	dup2(err, STDERR_FILENO);
 	close(err);
@@ -196,8 +212,9 @@ test_values(void **state)
 	assert_string_equal(c->store, "/var/lib/berth");
 	assert_string_equal(c->listen, "::1");
 	assert_int_equal(c->port, 8081);
-	assert_int_equal(c->sa.ss_family, AF_INET6);
-	assert_int_equal(c->loopback, 1);
+	assert_int_equal(c->family, CONF_INET6);
+	assert_int_equal(c->addr[15], 1);
+	assert_false(config_public(c));
 	assert_int_equal(c->insecure, INSECURE_ALL);
 	assert_int_equal(c->idbase, 0x60000000);
 	assert_int_equal(c->idcount, 32768);
@@ -220,11 +237,11 @@ test_defaults(void **state)
 	char		 said[TEXT_MAX];
 
 	(void)state;
-	assert_non_null(c = parse(NULL, said));
+	assert_non_null(c = parse_text("", said));
 	assert_string_equal(c->store, "/var/lib/berth");
 	assert_string_equal(c->listen, "127.0.0.1");
 	assert_int_equal(c->port, 8080);
-	assert_int_equal(c->loopback, 1);
+	assert_false(config_public(c));
 	assert_int_equal(c->idbase, IDRANGE_BASE);
 	assert_int_equal(c->idcount, IDRANGE_COUNT);
 	assert_string_equal(c->token, "");
@@ -232,46 +249,65 @@ test_defaults(void **state)
 	config_free(c);
 	config_free(NULL);
 	assert_non_null(c = parse_text("listen on 0.0.0.0 port 80\n", said));
-	assert_int_equal(c->loopback, 0);
+	assert_true(config_public(c));
 	config_free(c);
 	assert_non_null(c = parse_text("listen on 127.9.9.9 port 80", said));
-	assert_int_equal(c->loopback, 1);
+	assert_false(config_public(c));
 	config_free(c);
 }
 
-/* The file itself: whose it is, what it is, how long. */
 static void
-test_files(void **state)
+test_too_large(void **state)
 {
-	static const char	 good[] = "store \"/x\"\n";
-	static char		 large[CONFIG_MAXSIZE + 1];
-	char			 said[TEXT_MAX];
+	static char	 large[CONFIG_MAXSIZE + 1];
+	char		 said[TEXT_MAX], want[128];
 
 	(void)state;
-	spew(conf, good, sizeof(good) - 1, 0620);
-	assert_null(parse(conf, said));
-	assert_non_null(strstr(said, "writable by others than its owner"));
-	spew(conf, good, sizeof(good) - 1, 0602);
-	assert_null(parse(conf, said));
-	assert_null(parse("/nonexistent/berthd.conf", said));
-	assert_string_equal(said,
-	    "/nonexistent/berthd.conf: No such file or directory\n");
-	assert_null(parse(dir, said));
-	assert_non_null(strstr(said, "not a regular file"));
 	memset(large, '\n', sizeof(large));
+	spew(conf, large, sizeof(large) - 1, 0600);
+	config_free(parse(conf, said));
+	assert_string_equal(said, "");
 	spew(conf, large, sizeof(large), 0600);
 	assert_null(parse(conf, said));
-	assert_non_null(strstr(said, "too large"));
-	unlink(conf);
-	assert_return_code(mkfifo(conf, 0600), 0);
-	assert_null(parse(conf, said));
-	assert_non_null(strstr(said, "not a regular file"));
-	if (geteuid() != 0)
-		return;
-	spew(conf, good, sizeof(good) - 1, 0600);
-	assert_return_code(chown(conf, 1, 1), 0);
-	assert_null(parse(conf, said));
-	assert_non_null(strstr(said, "owned by neither root nor the caller"));
+	snprintf(want, sizeof(want), "%s: too large\n", conf);
+	assert_string_equal(said, want);
+}
+
+/* Lines of group(5): by its whole name, and only with an id. */
+static void
+test_group(void **state)
+{
+	static const char	 groups[] = "ops:x:7:root,adm\nop:x\n"
+				    "op:x:\nop:x:-1:\nop:x:4294967295:\n"
+				    "op:x:4294967294:\nlast:x:5";
+	static const struct {
+		const char	*name;
+		long		 gid;	/* -1: no such group */
+	} cases[] = {
+		{ "ops", 7 }, { "op", 4294967294 }, { "last", 5 },
+		{ "root", -1 }, { "", -1 }, { "x", -1 },
+	};
+	char		 line[64], said[TEXT_MAX];
+	struct config	*c;
+	size_t		 i;
+
+	(void)state;
+	spew(token, groups, sizeof(groups) - 1, 0600);
+	group = token;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(line, sizeof(line), "control group \"%s\"\n",
+		    cases[i].name);
+		c = parse_text(line, said);
+		if (cases[i].gid == -1) {
+			assert_null(c);
+			assert_non_null(strstr(said, ": no such group\n"));
+		} else {
+			assert_non_null(c);
+			assert_int_equal(c->gid, cases[i].gid);
+		}
+		config_free(c);
+	}
+	group = "/etc/group";
 }
 
 static void
@@ -314,9 +350,9 @@ test_token(void **state)
 	assert_null(parse_text(line, said));
 	assert_non_null(strstr(said, "has a blank or a byte"));
 	assert_null(strstr(said, "0123456789"));
-	spew(token, t16, 17, 0640);
+	unlink(token);
 	assert_null(parse_text(line, said));
-	assert_non_null(strstr(said, "readable or writable by others"));
+	assert_non_null(strstr(said, ": No such file or directory\n"));
 }
 
 static int
@@ -348,7 +384,8 @@ main(void)
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_token),
 	};
 

@@ -29,6 +29,7 @@
 #include "../../common/sandbox.h"
 #include "../../common/selftest.h"
 #include "../../common/trap.h"
+#include "conf.bpf.h"
 #include "fetch.bpf.h"
 #include "http.bpf.h"
 #include "init.bpf.h"
@@ -39,6 +40,7 @@ static const struct filter {
 	const struct sock_filter	*prog;
 	const size_t			*len;
 } filters[] = {
+	{ "conf", conf_filter, &conf_filter_len },
 	{ "fetch", fetch_filter, &fetch_filter_len },
 	{ "http", http_filter, &http_filter_len },
 	{ "init", init_filter, &init_filter_len },

@@ -18,6 +18,7 @@ typedef void	(*handler)(struct session *, struct msg *);
 #define TO_FETCH(n)
 #define TO_UNPACK(n)
 #define TO_INIT(n)
+#define TO_CONF(n)
 #define MSG(N, n, from, to, p, fd, ph)	TO_##to(n)
 #include "../../proto/msg.def"
 #undef MSG
@@ -32,11 +33,13 @@ static const handler	 handlers[MSG_MAX] = {
 #undef TO_FETCH
 #undef TO_UNPACK
 #undef TO_INIT
+#undef TO_CONF
 #define TO_BROKER(n)	NULL,
 #define TO_HTTP(n)	NULL,
 #define TO_FETCH(n)	NULL,
 #define TO_UNPACK(n)	NULL,
 #define TO_INIT(n)	NULL,
+#define TO_CONF(n)	NULL,
 #include "../../proto/msg.def"
 #undef MSG
 };

@@ -5,6 +5,7 @@
  * berthd for this one command.
  */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
+#include "../subids.h"
 #include "cli.h"
 
 #define STORE_ROOT	"/var/lib/berth"
@@ -295,6 +297,37 @@ broker_spawn(const char *path, const char *store, int debug, int chan,
 	return (start.error);
 }
 
+/* A file of root's that nobody else writes, or -1: then nobody has any. */
+static int
+subids_open(const char *path)
+{
+	struct stat	 st;
+	int		 fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1)
+		return (-1);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	    (st.st_mode & 022) == 0)
+		return (fd);
+	close(fd);
+	return (-1);
+}
+
+/* The ids of a private broker's containers are nobody else's. */
+static int
+subids_free(void)
+{
+	static const char *const paths[] = { "/etc/subuid", "/etc/subgid" };
+	size_t		 i;
+	unsigned int	 overlaps = 0;
+	int		 fd;
+
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		if ((fd = subids_open(paths[i])) != -1)
+			overlaps += subids_overlap(fd, paths[i], IDRANGE_BASE);
+	return (overlaps == 0);
+}
+
 static int
 connect_private(const char *store, int debug, pid_t *pid)
 {
@@ -306,6 +339,8 @@ connect_private(const char *store, int debug, pid_t *pid)
 		    "later)");
 		return (-1);
 	}
+	if (!subids_free())
+		return (-1);
 	if (broker_path(path) == -1) {
 		log_warn("berthd");
 		return (-1);

@@ -7,6 +7,7 @@
 
 #include "../../common/limits.h"
 #include "../../common/valid.h"
+#include "../insecure.h"
 #include "options.h"
 
 #define FRACTION_DIGITS	9
@@ -122,38 +123,18 @@ value_count(const char *s, uint32_t *count)
 const char *
 value_insecure(const char *s, uint32_t *bits, uint32_t *seen)
 {
-	static const struct {
-		const char	*name;
-		uint32_t	 bits;
-	} words[] = {
-		{ "none",	  0 },
-		{ "image",	  INSECURE_IMAGE },
-		{ "tls",	  INSECURE_TLS },
-		{ "http",	  INSECURE_HTTP },
-		{ "capabilities", INSECURE_CAPABILITIES },
-		{ "paths",	  INSECURE_PATHS },
-		{ "seccomp",	  INSECURE_SECCOMP },
-		{ "all-fetch",	  INSECURE_ALL_FETCH },
-		{ "all-run",	  INSECURE_ALL_RUN },
-		{ "all",	  INSECURE_ALL },
-	};
-	const size_t		 n = sizeof(words) / sizeof(words[0]);
-	size_t			 i, len;
+	uint32_t	 word;
+	size_t		 len;
+	int		 i;
 
 	for (;; s += len + 1) {
 		len = strcspn(s, ",");
-		for (i = 0; i < n; i++)
-			if (strlen(words[i].name) == len &&
-			    strncasecmp(words[i].name, s, len) == 0)
-				break;
-		if (i == n)
-			return ("expected words of none, image, tls, http, "
-			    "capabilities, paths, seccomp, all-fetch, "
-			    "all-run, all");
+		if ((i = insecure_find(s, len, strncasecmp, &word)) == -1)
+			return ("expected words of " INSECURE_WORDS ", all");
 		if ((*seen & 1U << i) != 0)
 			return ("names a word twice");
 		*seen |= 1U << i;
-		*bits |= words[i].bits;
+		*bits |= word;
 		if ((*seen & 1) != 0 && *seen != 1)
 			return ("\"none\" goes with no other word");
 		if (s[len] == '\0')

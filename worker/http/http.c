@@ -115,6 +115,7 @@ static const evchan_handler	 handlers[MSG_MAX] = {
 #define TO_FETCH(N, n)
 #define TO_UNPACK(N, n)
 #define TO_INIT(N, n)
+#define TO_CONF(N, n)
 #define MSG(N, n, from, to, p, fd, ph)	TO_##to(N, n)
 #include "../../proto/msg.def"
 #undef MSG

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The grammar of berthd.conf(5) and its lexer, for the broker: text in,
+ * The grammar of berthd.conf(5) and its lexer, for berth-conf: text in,
  * struct config filled, every error told with its line.
  */
 %code top {
@@ -13,12 +13,12 @@
 
 #include <bsd/stdlib.h>
 
-#include "../common/log.h"
-#include "config.h"
+#include "../../common/log.h"
+#include "conf.h"
 }
 
 %code {
-#define WORD_MAXLEN	4095	/* one word or quoted string */
+#define WORD_MAXLEN	(CONF_WORD_SIZE - 1)	/* or quoted string */
 
 static struct {			/* the text being read */
 	const char	*path;

@@ -2,25 +2,23 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * What each line of berthd.conf(5) may say and what it sets, for the
- * broker's grammar.
+ * grammar.
  */
-#include "config.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
-#include <grp.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "../common/ref.h"
-#include "../common/valid.h"
+#include "../../common/ref.h"
+#include "../../common/valid.h"
+#include "../file.h"
+#include "../insecure.h"
+#include "conf.h"
 
-#define IDBASE_MIN	65536U	/* below are the host's own users */
-#define IDCOUNT_MIN	1024U
+#define GROUPS_MAXSIZE	(16 * MIB)	/* of /etc/group */
 #define MEMORY_MIN	(1 * MIB)
 #define MEMORY_MAX	(1024 * 1024 * GIB)
 #define CPU_MAX		1000000	/* 1000 CPUs */
@@ -55,44 +53,26 @@ whole_number(const char *s, int64_t max)
 	return (n >= 0 && *end == '\0' ? n : -1);
 }
 
-static int
-is_loopback(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in	*in = (const void *)ss;
-	const struct sockaddr_in6	*in6 = (const void *)ss;
-
-	if (ss->ss_family == AF_INET)
-		return ((ntohl(in->sin_addr.s_addr) >> 24) == IN_LOOPBACKNET);
-	return (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
-}
-
 const char *
 config_set_listen(struct config *c, const char *address, const char *port)
 {
-	struct sockaddr_in	*in = (void *)&c->sa;
-	struct sockaddr_in6	*in6 = (void *)&c->sa;
-	int64_t			 n;
-	char			*copy;
+	int64_t	 n;
+	char	*copy;
 
 	if ((n = whole_number(port, 65535)) < 1)
 		return ("port is not a number from 1 to 65535");
-	memset(&c->sa, 0, sizeof(c->sa));
-	if (inet_pton(AF_INET, address, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons((uint16_t)n);
-		c->salen = sizeof(*in);
-	} else if (inet_pton(AF_INET6, address, &in6->sin6_addr) == 1) {
-		in6->sin6_family = AF_INET6;
-		in6->sin6_port = htons((uint16_t)n);
-		c->salen = sizeof(*in6);
-	} else
+	memset(c->addr, 0, sizeof(c->addr));
+	if (inet_pton(AF_INET, address, c->addr) == 1)
+		c->family = CONF_INET;
+	else if (inet_pton(AF_INET6, address, c->addr) == 1)
+		c->family = CONF_INET6;
+	else
 		return ("not a numeric IPv4 or IPv6 address");
 	if ((copy = strdup(address)) == NULL)
 		return (no_memory);
 	free(c->listen);
 	c->listen = copy;
 	c->port = (uint16_t)n;
-	c->loopback = is_loopback(&c->sa);
 	return (NULL);
 }
 
@@ -102,11 +82,14 @@ config_set_token(struct config *c, const char *path)
 	const char	*why;
 	char		*text;
 	size_t		 i, len;
+	int		 fd;
 
 	if ((c->tokenfile = strdup(path)) == NULL)
 		return (no_memory);
-	if ((text = config_read(path, 077, CONFIG_TOKEN_MAXLEN + 1, &len,
-	    &why)) == NULL)
+	if ((fd = conf_open(CONF_TOKEN, path, &why)) == -1)
+		return (why);
+	if ((text = file_read(fd, CONFIG_TOKEN_MAXLEN + 1, &len, &why)) ==
+	    NULL)
 		return (why);
 	if (len > 0 && text[len - 1] == '\n')
 		text[--len] = '\0';
@@ -125,31 +108,12 @@ config_set_token(struct config *c, const char *path)
 const char *
 config_set_insecure(struct config *c, const char *word)
 {
-	static const struct {
-		const char	*word;
-		uint32_t	 bits;
-	} words[] = {
-		{ "none",		0 },
-		{ "image",		INSECURE_IMAGE },
-		{ "tls",		INSECURE_TLS },
-		{ "http",		INSECURE_HTTP },
-		{ "capabilities",	INSECURE_CAPABILITIES },
-		{ "paths",		INSECURE_PATHS },
-		{ "seccomp",		INSECURE_SECCOMP },
-		{ "all-fetch",		INSECURE_ALL_FETCH },
-		{ "all-run",		INSECURE_ALL_RUN },
-		{ "all",		INSECURE_ALL },
-	};
-	size_t	 i;
+	uint32_t	 bits;
 
-	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcmp(word, words[i].word) == 0) {
-			c->insecure |= words[i].bits;
-			return (NULL);
-		}
-	}
-	return ("not none, image, tls, http, capabilities, paths, seccomp, "
-	    "all-fetch, all-run or all");
+	if (insecure_find(word, strlen(word), strncmp, &bits) == -1)
+		return ("not " INSECURE_WORDS " or all");
+	c->insecure |= bits;
+	return (NULL);
 }
 
 const char *
@@ -167,16 +131,43 @@ config_set_ids(struct config *c, const char *base, const char *count)
 	return (NULL);
 }
 
+/* "name:password:id:members" in a line of group(5); -1: no such line. */
+static int64_t
+group_find(char *text, const char *name)
+{
+	char	*line, *field;
+	int64_t	 gid;
+
+	while ((line = strsep(&text, "\n")) != NULL) {
+		if ((field = strsep(&line, ":")) == NULL ||
+		    strcmp(field, name) != 0 || strsep(&line, ":") == NULL ||
+		    (field = strsep(&line, ":")) == NULL)
+			continue;
+		if ((gid = whole_number(field, UINT32_MAX - 1)) != -1)
+			return (gid);
+	}
+	return (-1);
+}
+
 const char *
 config_set_group(struct config *c, const char *name)
 {
-	struct group	*gr;
+	const char	*why;
+	char		*text;
+	size_t		 len;
+	int64_t		 gid;
+	int		 fd;
 
-	if ((gr = getgrnam(name)) == NULL)
+	if ((fd = conf_open(CONF_GROUP, "", &why)) == -1 ||
+	    (text = file_read(fd, GROUPS_MAXSIZE, &len, &why)) == NULL)
+		return (why);
+	gid = group_find(text, name);
+	free(text);
+	if (gid == -1)
 		return ("no such group");
 	if ((c->group = strdup(name)) == NULL)
 		return (no_memory);
-	c->gid = gr->gr_gid;
+	c->gid = (uint32_t)gid;
 	return (NULL);
 }
 
