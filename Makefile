@@ -244,6 +244,8 @@ test_tarwalk_OBJS = $(addprefix broker/unpack/,tarwalk.o tarhead.o \
 	   tarpax.o) common/log.o
 test_decode_OBJS = broker/unpack/decode.o
 test_decode_LIBS = -lisal -lz -lzstd
+test_ring_OBJS = $(addprefix broker/unpack/,ring.o decode.o hash.o)
+test_ring_LIBS = -lisal -lz -lzstd -lcrypto -lpthread
 
 test_user_OBJS = broker/init/user.o
 test_appconfig_OBJS = broker/init/appconfig.o common/record.o

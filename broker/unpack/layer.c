@@ -41,9 +41,10 @@ struct layer {
 	struct apply	 apply;
 	struct archive	*archive;
 	struct tar_entry *first, **last;	/* queue */
-	unsigned char	*raw;			/* waiting for the skeleton */
-	size_t		 rawlen, rawsize;
-	uint64_t	 rawoff;		/* of raw[0] in that stream */
+	unsigned char	*raw;			/* waiting for the skeleton: */
+	size_t		 rawpos, rawlen;	/* from here to there */
+	size_t		 rawsize;
+	uint64_t	 rawoff;		/* of raw[rawpos] there */
 };
 
 static int
@@ -60,6 +61,12 @@ on_raw(void *arg, const unsigned char *p, size_t len)
 	unsigned char	*bigger;
 	size_t		 size;
 
+	/* those before have gone: moved once a piece, not once an entry */
+	if (l->rawpos > 0 && l->rawsize - l->rawlen < len) {
+		memmove(l->raw, l->raw + l->rawpos, l->rawlen - l->rawpos);
+		l->rawlen -= l->rawpos;
+		l->rawpos = 0;
+	}
 	if (l->rawsize - l->rawlen < len) {
 		size = (l->rawsize + len) * 2;
 		if ((bigger = realloc(l->raw, size)) == NULL)
@@ -86,17 +93,18 @@ on_entry(void *arg, struct tar_entry *e)
 static int
 raw_flush(struct layer *l, uint64_t upto)
 {
-	size_t	 n = l->rawlen;
+	size_t	 n = l->rawlen - l->rawpos;
 
 	if (upto - l->rawoff < n)
 		n = (size_t)(upto - l->rawoff);
 	if (n == 0)
 		return (0);
-	if (skelw_raw(l->skel, l->raw, n) == -1)
+	if (skelw_raw(l->skel, l->raw + l->rawpos, n) == -1)
 		return (fail_errno(l, "skeleton"));
-	memmove(l->raw, l->raw + n, l->rawlen - n);
-	l->rawlen -= n;
+	l->rawpos += n;
 	l->rawoff += n;
+	if (l->rawpos == l->rawlen)
+		l->rawpos = l->rawlen = 0;
 	return (0);
 }
 
@@ -123,7 +131,6 @@ piece(struct layer *l, const void **data)
 	}
 	if (n == 0)
 		return (0);
-	hash_add(l->hash, *data, (size_t)n);
 	if (tarwalk_feed(l->walk, *data, (size_t)n) == -1) {
 		if (l->why.text[0] == '\0')
 			why_set(&l->why, "%s", tarwalk_why(l->walk));
@@ -321,7 +328,7 @@ open_tar(struct layer *l)
 	    l->job->size);
 	if (l->archive == NULL || l->hash == NULL || l->walk == NULL ||
 	    l->decoder == NULL ||
-	    (l->ring = ring_start(l->decoder)) == NULL)
+	    (l->ring = ring_start(l->decoder, l->hash)) == NULL)
 		return (fail_errno(l, "layer"));
 	archive_read_support_format_tar(l->archive);
 	archive_read_support_format_empty(l->archive);

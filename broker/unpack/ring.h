@@ -10,11 +10,16 @@
 #include <stddef.h>
 
 #include "decode.h"
+#include "hash.h"
 
 struct ring;
 
-/* Starts a thread that decodes; d is kept, not owned.  NULL with errno. */
-struct ring	*ring_start(struct decoder *d);
+/*
+ * Starts a thread that decodes; d is kept, not owned, and so is h, to which
+ * all pieces are added in turn: whole when ring_next() has said 0.  NULL
+ * with errno.
+ */
+struct ring	*ring_start(struct decoder *d, struct hash *h);
 /*
  * The next piece; the one before is given back.  Its length, 0 at the end,
  * or -1: see decoder_why().
