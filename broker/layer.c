@@ -455,7 +455,12 @@ layer_on_unpacked(void *child, struct msg *m)
 		fetch_fail(l->fetch, "store: layers/%s: %s", l->name,
 		    strerror(errno));
 	else {
-		l->finished = 1;
+		/*
+		 * That was its last word.  Its end frees the blob, which for
+		 * us would be to wait: it has the last descriptor of it.
+		 */
+		child_kill(l->unpack);
+		l->unpack = NULL;
 		fetch_step(l->fetch);
 	}
 }

@@ -437,5 +437,9 @@ layer_job(struct chan *c, struct msg *m)
 	if (write_note(&l, &u) == -1)
 		return (unpack_fail(c, m->hdr.id, "layer %s: %s",
 		    l.job->blob, l.why.text));
-	return (chan_send(c, MSG_UNPACKED, m->hdr.id, &u, -1) == -1);
+	if (chan_send(c, MSG_UNPACKED, m->hdr.id, &u, -1) == -1)
+		return (1);
+	/* the broker shall not be the last who has the blob open */
+	(void)chan_recv(c, m);
+	return (0);
 }
