@@ -88,7 +88,7 @@ set_v1(const char *dir, enum controller c, uint64_t v)
 	case MEMORY:
 		if (put(dir, "memory.limit_in_bytes", "%llu", value) == -1)
 			return (-1);
-		/* swap on top would make it no limit; not every kernel counts */
+		/* swap on top makes it no limit; not every kernel counts */
 		if (put(dir, "memory.memsw.limit_in_bytes", "%llu", value) ==
 		    -1 && errno != ENOENT)
 			return (-1);
