@@ -94,8 +94,11 @@ class Faults:
                 try:
                     p.wait(0.3)
                 except subprocess.TimeoutExpired:
-                    lib.kill([q for q, n in lib.descendants(p.pid).items()
-                              if n == "berth"], signal.SIGTERM)
+                    berth = []          # strace may not have come so far
+                    while not berth and p.poll() is None:
+                        berth = [q for q, n in lib.descendants(
+                            p.pid).items() if n == "berth"]
+                    lib.kill(berth, signal.SIGTERM)
             _, err = p.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             where = " ".join("%s:%s" % (name, waits(pid)) for pid, name in
