@@ -49,8 +49,12 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SAN) \
 	   $(LDFLAGS)
 STATIC_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 
-PROTO	 = proto/msg.o proto/msg_check.o proto/chan.o
-COMMON	 = common/log.o common/valid.o common/ref.o
+# Who receives what: the broker, everybody else, and tests.
+PROTO_BOTH = proto/msg.o proto/msg_check.o proto/chan.o
+PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o
+PROTO	 = $(PROTO_BOTH) proto/msg_check_helper.o
+PROTO_ALL = $(PROTO) proto/msg_check_broker.o
+COMMON	 = common/log.o common/valid.o common/refname.o
 SANDBOX	 = common/sandbox.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
@@ -61,7 +65,7 @@ BROKER	 = broker/berthd.o broker/confine.o broker/conf.o \
 	   broker/pod.o broker/cgroup.o broker/audit.o broker/durable.o \
 	   broker/control.o broker/http.o broker/applog.o \
 	   proto/evchan.o common/spawn.o common/record.o \
-	   common/sandbox.o $(if $(DEBUG),common/trap.o) $(PROTO) $(COMMON)
+	   common/sandbox.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) $(COMMON)
 BROKER_LIBS = -levent_core -lbsd -lmd
 
 UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
@@ -98,11 +102,11 @@ FETCH	 = worker/fetch/fetch.o $(FETCH_MORE) \
 	   proto/evchan.o $(SANDBOX) $(PROTO) $(COMMON)
 FETCH_MORE = $(addprefix worker/fetch/,addr.o answer.o auth.o blob.o \
 	   challenge.o doc.o error.o head.o header.o http.o registry.o \
-	   retry.o url.o) worker/link.o
+	   retry.o url.o) worker/link.o common/ref.o
 FETCH_LIBS = -lcurl -lssl -lcrypto -ljansson -levent_core -lbsd
 
 CONF	 = worker/conf/conf.o $(CONF_MORE) worker/link.o \
-	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
+	   common/record.o common/ref.o $(SANDBOX) $(PROTO) $(COMMON)
 CONF_MORE = worker/conf/config.o worker/conf/parse.o worker/conf/print.o \
 	   worker/conf/set.o worker/file.o worker/insecure.o worker/subids.o
 CONF_LIBS = -lbsd
@@ -113,7 +117,7 @@ CLI_MORE = $(addprefix worker/cli/,answer.o check.o connect.o envfile.o \
 	   export.o fetch.o format.o help.o image.o name.o options.o probe.o \
 	   probens.o procs.o progress.o run.o session.o signals.o stream.o \
 	   tty.o value.o) worker/file.o worker/insecure.o \
-	   worker/subids.o common/fence.o
+	   worker/subids.o common/fence.o common/ref.o
 CLI_LIBS =
 
 PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \
@@ -207,7 +211,7 @@ JOBS	 = -j$(shell nproc)
 
 # Each unit test names the objects it links, beside its own and cmocka.
 UNIT	 = $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
-test_chan_OBJS = $(PROTO) $(COMMON)
+test_chan_OBJS = $(PROTO_ALL) $(COMMON)
 test_record_OBJS = common/record.o
 test_addr_OBJS = worker/fetch/addr.o
 test_challenge_OBJS = worker/fetch/challenge.o
@@ -215,13 +219,14 @@ test_http_head_OBJS = $(addprefix worker/fetch/,head.o header.o retry.o \
 	   challenge.o) common/valid.o
 test_url_OBJS = worker/fetch/url.o worker/fetch/header.o
 test_url_LIBS = -lcurl
-test_ref_OBJS = common/ref.o common/valid.o
+test_ref_OBJS = common/ref.o common/refname.o common/valid.o
 test_valid_OBJS = common/valid.o common/log.o
 test_options_OBJS = worker/cli/options.o worker/cli/value.o \
 	   worker/cli/envfile.o worker/insecure.o common/log.o common/valid.o
 test_http_parse_OBJS = worker/http/http_parse.o
 test_http_query_OBJS = worker/http/http_query.o common/valid.o
-test_config_OBJS = $(CONF_MORE) common/log.o common/ref.o common/valid.o
+test_config_OBJS = $(CONF_MORE) common/log.o common/ref.o common/refname.o \
+	   common/valid.o
 
 IMAGE_OBJS = $(addprefix broker/unpack/,json.o digest.o manifest.o index.o \
 	   config.o apprecord.o jsonout.o acifield.o aci.o tarout.o \

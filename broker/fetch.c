@@ -321,7 +321,6 @@ fetch_on_fetch_manifest(void *child, struct msg *m)
 	struct fetch		*f = fetch_enter(child);
 	struct msg_document	*d = &m->u.fetch_manifest;
 	struct msg_unpack_image	 u;
-	struct ref		 ref;
 
 	if (!store_sealed(m->fd, d->size, d->size))
 		fetch_fail(f, "%s: berth-fetch sent no sealed document",
@@ -334,8 +333,8 @@ fetch_on_fetch_manifest(void *child, struct msg *m)
 		u.size = d->size;
 		u.media = d->media;
 		u.platform = f->m.platform;
-		if (ref_parse(f->m.ref, &ref) == REF_OK)
-			memcpy(u.digest, ref.digest, sizeof(u.digest));
+		snprintf(u.digest, sizeof(u.digest), "%s",
+		    ref_pinned(f->m.ref));
 		evchan_phase(child_chan(f->image), PH_BUSY);
 		child_send(f->image, MSG_UNPACK_IMAGE, 0, &u, m->fd);
 	}

@@ -3,44 +3,14 @@
 /* Image references by Docker's rules: text to struct and back, pure. */
 #include "ref.h"
 
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "valid.h"
 
-#define HUB_HOST	"docker.io"
-#define HUB_OLDHOST	"index.docker.io"
 #define HUB_PREFIX	"library/"
 #define DEFAULT_TAG	"latest"
-
-/* Not those of ctype.h: the locale has no say in what a name is. */
-static int
-is_lower(char c)
-{
-	return (c >= 'a' && c <= 'z');
-}
-
-static int
-is_upper(char c)
-{
-	return (c >= 'A' && c <= 'Z');
-}
-
-static int
-is_digit(char c)
-{
-	return (c >= '0' && c <= '9');
-}
-
-static int
-is_alnum(char c)
-{
-	return (is_lower(c) || is_upper(c) || is_digit(c));
-}
 
 /* Copies len bytes and a NUL; 0, or -1 when they do not fit. */
 static int
@@ -53,121 +23,26 @@ copy(char *dst, size_t size, const char *src, size_t len)
 	return (0);
 }
 
-/* Labels of letters, digits and inner "-", joined by single dots. */
-static int
-host_name_ok(const char *s)
-{
-	char	 prev = '.';
-
-	for (; *s != '\0'; prev = *s++) {
-		if (*s == '.' || *s == '-') {
-			if (prev == '.' || (*s == '.' && prev == '-'))
-				return (0);
-		} else if (!is_alnum(*s))
-			return (0);
-	}
-	return (prev != '.' && prev != '-');
-}
-
-/* "[" address "]"; a zone has no meaning in a name that travels. */
-static int
-host_v6_ok(const char *s)
-{
-	char		 addr[INET6_ADDRSTRLEN];
-	struct in6_addr	 in6;
-	size_t		 len = strlen(s);
-
-	if (len < 2 || s[len - 1] != ']' ||
-	    copy(addr, sizeof(addr), s + 1, len - 2) == -1)
-		return (0);
-	return (inet_pton(AF_INET6, addr, &in6) == 1);
-}
-
-/* 1 to 65535 in decimal without a leading zero; 0 for anything else. */
-static uint16_t
-port_parse(const char *s, size_t len)
-{
-	unsigned int	 port = 0;
-	size_t		 i;
-
-	if (len == 0 || len > 5 || s[0] == '0')
-		return (0);
-	for (i = 0; i < len; i++) {
-		if (!is_digit(s[i]))
-			return (0);
-		port = port * 10 + (unsigned int)(s[i] - '0');
-	}
-	return (port <= UINT16_MAX ? (uint16_t)port : 0);
-}
-
 static enum ref_error
 host_parse(const char *s, size_t len, struct ref *r)
 {
-	const char	*colon;
-	size_t		 hostlen = len;
+	size_t	 hostlen;
 
-	/* The port's colon stands behind the bracket of an IPv6 address. */
-	colon = memrchr(s, ':', len);
-	if (colon != NULL && memchr(colon, ']', len - (size_t)(colon - s)))
-		colon = NULL;
-	if (colon != NULL) {
-		hostlen = (size_t)(colon - s);
-		r->port = port_parse(colon + 1, len - hostlen - 1);
-		if (r->port == 0)
-			return (REF_HOST);
-	}
-	if (copy(r->host, sizeof(r->host), s, hostlen) == -1)
-		return (REF_HOST);
-	if (r->host[0] == '[' ? !host_v6_ok(r->host) : !host_name_ok(r->host))
+	if ((hostlen = ref_host(s, len, &r->port)) == 0 ||
+	    copy(r->host, sizeof(r->host), s, hostlen) == -1)
 		return (REF_HOST);
 	return (REF_OK);
 }
 
-/*
- * Components of [a-z0-9]+ with separators ".", "_", "__" or any number of
- * "-" between, joined by "/".
- */
 static enum ref_error
 name_check(const char *s, size_t len)
 {
-	size_t	 i, run;
-
-	for (i = 0; i < len; i++)
-		if (is_upper(s[i]))
-			return (REF_UPPER);
-	for (i = 0; i < len; i += run) {
-		for (run = 0; i + run < len; run++)
-			if (!is_lower(s[i + run]) && !is_digit(s[i + run]))
-				break;
-		if (run == 0)
-			return (REF_NAME);
-		if ((i += run) == len)
-			return (REF_OK);
-		for (run = 1; i + run < len && s[i + run] == s[i]; run++)
-			;
-		if (s[i] != '-' &&
-		    !(s[i] == '_' && run <= 2) &&
-		    !((s[i] == '.' || s[i] == '/') && run == 1))
-			return (REF_NAME);
-	}
-	/* Empty, or it ends with a separator. */
-	return (REF_NAME);
-}
-
-static int
-tag_ok(const char *s, size_t len)
-{
 	size_t	 i;
 
-	if (len == 0 || len > REF_TAG_MAXLEN)
-		return (0);
-	for (i = 0; i < len; i++) {
-		if (is_alnum(s[i]) || s[i] == '_')
-			continue;
-		if (i == 0 || (s[i] != '.' && s[i] != '-'))
-			return (0);
-	}
-	return (1);
+	for (i = 0; i < len; i++)
+		if (s[i] >= 'A' && s[i] <= 'Z')
+			return (REF_UPPER);
+	return (ref_name_ok(s, len) ? REF_OK : REF_NAME);
 }
 
 /* A name that a user meant as an ID must not silently go to the Hub. */
@@ -177,7 +52,8 @@ looks_like_id(const char *s)
 	size_t	 i;
 
 	for (i = 0; s[i] != '\0'; i++)
-		if (!is_digit(s[i]) && !(s[i] >= 'a' && s[i] <= 'f'))
+		if (!(s[i] >= '0' && s[i] <= '9') &&
+		    !(s[i] >= 'a' && s[i] <= 'f'))
 			return (0);
 	return (i == DIGEST_HEXLEN);
 }
@@ -185,7 +61,7 @@ looks_like_id(const char *s)
 static int
 is_hub(const struct ref *r)
 {
-	return (r->port == 0 && strcmp(r->host, HUB_HOST) == 0);
+	return (r->port == 0 && strcmp(r->host, REF_HUB_HOST) == 0);
 }
 
 /* The part before the first slash, if it is a host.  *rest: what follows. */
@@ -199,10 +75,7 @@ split_host(const char *s, struct ref *r, const char **rest)
 	*rest = s;
 	if ((slash = strchr(s, '/')) != NULL) {
 		len = (size_t)(slash - s);
-		if (memchr(s, '.', len) != NULL ||
-		    memchr(s, ':', len) != NULL ||
-		    (len == strlen("localhost") &&
-		    memcmp(s, "localhost", len) == 0)) {
+		if (ref_is_host(s, len)) {
 			error = host_parse(s, len, r);
 			if (error != REF_OK)
 				return (error);
@@ -210,8 +83,9 @@ split_host(const char *s, struct ref *r, const char **rest)
 		}
 	}
 	if (*rest == s ||
-	    (r->port == 0 && strcmp(r->host, HUB_OLDHOST) == 0))
-		copy(r->host, sizeof(r->host), HUB_HOST, strlen(HUB_HOST));
+	    (r->port == 0 && strcmp(r->host, REF_HUB_OLDHOST) == 0))
+		copy(r->host, sizeof(r->host), REF_HUB_HOST,
+		    strlen(REF_HUB_HOST));
 	return (REF_OK);
 }
 
@@ -227,7 +101,7 @@ split_name(const char *s, struct ref *r, size_t *namelen)
 		len = (size_t)(at - s);
 	colon = memchr(s, ':', len);
 	*namelen = colon != NULL ? (size_t)(colon - s) : len;
-	if (colon != NULL && !tag_ok(colon + 1, len - *namelen - 1))
+	if (colon != NULL && !ref_tag_ok(colon + 1, len - *namelen - 1))
 		return (REF_TAG);
 	if (at != NULL) {
 		if (!valid_digest(at + 1))
@@ -321,16 +195,4 @@ ref_format(const struct ref *r, char *dst, size_t size)
 		return (-1);
 	}
 	return (0);
-}
-
-int
-ref_normal(const char *s)
-{
-	struct ref	 r;
-	char		 normal[REF_MAXLEN + 1];
-
-	if (ref_parse(s, &r) != REF_OK ||
-	    ref_format(&r, normal, sizeof(normal)) == -1)
-		return (0);
-	return (strcmp(s, normal) == 0);
 }

@@ -44,7 +44,28 @@ const char	*ref_strerror(enum ref_error);
  * bytes at most; 0, or -1 with errno ENAMETOOLONG.
  */
 int		 ref_format(const struct ref *, char *, size_t size);
+
+/* refname.c */
+
+#define REF_HUB_HOST	"docker.io"
+#define REF_HUB_OLDHOST	"index.docker.io"
+
 /* True when s is its own normal form. */
 int		 ref_normal(const char *s);
+/* The digest that a reference in normal form names, or "". */
+const char	*ref_pinned(const char *);
+/* True when the part before the first slash is a host. */
+int		 ref_is_host(const char *, size_t len);
+/*
+ * Bytes of the host in "host[:port]", 0 when it is none; *port is 0 without
+ * one.
+ */
+size_t		 ref_host(const char *, size_t len, uint16_t *port);
+/*
+ * Components of [a-z0-9]+ with separators ".", "_", "__" or any number of
+ * "-" between, joined by "/".
+ */
+int		 ref_name_ok(const char *, size_t len);
+int		 ref_tag_ok(const char *, size_t len);
 
 #endif

@@ -3,7 +3,9 @@
 /* The table of messages, made from msg.def; for every process. */
 #include "msg.h"
 
-#define MSG(N, n, from, to, p, fd, ph)	int msg_check_##p(const void *);
+/* NULL where a program does not link it: it receives no such message. */
+#define MSG(N, n, from, to, p, fd, ph)					\
+	int msg_check_##p(const void *) __attribute__((weak));
 #include "msg.def"
 #undef MSG
 

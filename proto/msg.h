@@ -444,7 +444,7 @@ struct msg_info {
 	uint32_t	 size;		/* of the payload, bytes */
 	enum msg_fd	 fd;
 	uint32_t	 phases;
-	int		(*check)(const void *);
+	int		(*check)(const void *);	/* or NULL: not ours */
 };
 
 extern const struct msg_info msg_info[MSG_MAX];

@@ -29,8 +29,9 @@ fuzz_apply_LIBS = $(UNPACK_LIBS)
 fuzz_audit_OBJS = common/log.o tests/fuzz/cage.o
 fuzz_audit_LIBS = -lbsd -lmd
 fuzz_challenge_OBJS = worker/fetch/challenge.o
-fuzz_chan_OBJS = $(PROTO) $(COMMON)
-fuzz_conf_OBJS = $(CONF_MORE) common/log.o common/ref.o common/valid.o
+fuzz_chan_OBJS = $(PROTO_ALL) $(COMMON)
+fuzz_conf_OBJS = $(CONF_MORE) common/log.o common/ref.o common/refname.o \
+	   common/valid.o
 fuzz_conf_LIBS = -lbsd
 fuzz_config_OBJS = $(IMAGE_OBJS) broker/init/appconfig.o tests/fuzz/why.o
 fuzz_config_LIBS = $(IMAGE_LIBS) -lbsd
@@ -53,10 +54,10 @@ fuzz_index_OBJS = $(IMAGE_OBJS) tests/fuzz/why.o
 fuzz_index_LIBS = $(IMAGE_LIBS) -lbsd
 fuzz_manifest_OBJS = $(IMAGE_OBJS) tests/fuzz/why.o
 fuzz_manifest_LIBS = $(IMAGE_LIBS) -lbsd
-fuzz_msg_OBJS = $(PROTO) $(COMMON)
+fuzz_msg_OBJS = $(PROTO_ALL) $(COMMON)
 fuzz_pax_OBJS = $(FUZZ_TAR_OBJS)
 fuzz_record_OBJS = common/record.o
-fuzz_ref_OBJS = common/ref.o common/valid.o
+fuzz_ref_OBJS = common/ref.o common/refname.o common/valid.o
 fuzz_skeleton_OBJS = $(addprefix broker/unpack/,skeleton.o skelwrite.o) \
 	   common/log.o tests/fuzz/cage.o
 fuzz_skeleton_LIBS = -lisal -lz -lzstd

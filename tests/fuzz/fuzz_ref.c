@@ -6,7 +6,7 @@
 #include "fuzz.h"
 
 static void
-check(const struct ref *r)
+check(const struct ref *r, const char *s)
 {
 	char		 text[REF_MAXLEN + 1], again[REF_MAXLEN + 1];
 	struct ref	 r2;
@@ -17,6 +17,8 @@ check(const struct ref *r)
 	MUST(ref_format(r, text, sizeof(text)) == 0);
 	fuzz_text(text, sizeof(text));
 	MUST(ref_normal(text));
+	MUST(strcmp(ref_pinned(text), r->digest) == 0);
+	MUST(ref_normal(s) == (strcmp(s, text) == 0));
 	MUST(ref_parse(text, &r2) == REF_OK);
 	MUST(strcmp(r->host, r2.host) == 0 && r->port == r2.port &&
 	    strcmp(r->repository, r2.repository) == 0 &&
@@ -36,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	error = ref_parse(s, &r);
 	MUST(ref_strerror(error) != NULL);
 	if (error == REF_OK)
-		check(&r);
+		check(&r, s);
 	else
 		MUST(!ref_normal(s));
 	free(s);

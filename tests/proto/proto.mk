@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The berth authors
 # The protocol's abuse: a liar for every helper, and what drives it.
 LIAR	 = $(addprefix tests/proto/,liar.o packet.o cases.o) \
-	   $(PROTO) $(COMMON)
+	   $(PROTO_ALL) $(COMMON)
 ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o drive.o states.o \
-	   floods.o packet.o cases.o) $(PROTO) $(COMMON)
+	   floods.o packet.o cases.o) $(PROTO_ALL) $(COMMON)
 
 $(OUT)/gen/fields.h: tests/proto/fields.py proto/msg.h
 	@mkdir -p $(@D)
