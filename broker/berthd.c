@@ -131,8 +131,6 @@ setup_signals(void)
 	struct event	*ev;
 	size_t		 i;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		if ((ev = evsignal_new(env.base, signals[i], on_signal,
 		    NULL)) == NULL || event_add(ev, NULL) == -1)
@@ -248,6 +246,9 @@ main(int argc, char *argv[])
 	struct options	 o;
 
 	setup_streams();
+	/* ahead of the first child: what is ignored is asked once */
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	log_init(env.private ? "berth" : "berthd", o.verbose);
