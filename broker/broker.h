@@ -30,7 +30,7 @@ struct broker {
 	int		 stopping;	/* no new work */
 	int		 exe_init, exe_unpack, exe_fetch, exe_http;
 	long		 ncpu;
-	char		 failed[512];	/* why the store cannot be used, or "" */
+	char		 failed[512];	/* why the store is of no use, or "" */
 	char		 boot_id[UUID_SIZE];
 };
 extern struct broker env;
@@ -73,6 +73,8 @@ void		*child_arg(void *child);
 pid_t		 child_pid(const struct child *);
 int		 child_send(struct child *, enum msg_type, uint32_t id,
 		    const void *payload, int fd);
+/* It has said its last word: SIGKILL, and only its end is waited for. */
+void		 child_finish(struct child *);
 /* SIGKILL, and nobody is told; NULL is fine. */
 void		 child_kill(struct child *);
 void		 child_signal(struct child *, int signo);
@@ -256,7 +258,7 @@ void		 cgroup_sweep(const char *uuid);
 
 struct audit {
 	const char	*action;	/* "fetch", "run", "start", … */
-	const char	*object;	/* reference, ID, pod; any checked text */
+	const char	*object;	/* reference, ID, pod, any text */
 	const char	*detail;	/* or NULL */
 	const char	*rule;		/* what allowed or refused it */
 	uid_t		 uid;		/* as the kernel says */
@@ -282,8 +284,13 @@ void	 trash_sweep(void);
 
 /* Before layers/<name> or images/<name> appears.  0, or -1 with errno. */
 int	 durable_note(const char *name);
-/* Starts a helper that syncs the store's file system.  NULL with errno. */
-struct child *durable_sync(child_done, void *arg);
+/*
+ * Starts a helper that syncs the store's file system; *when: what was
+ * written until then will be on the disk.  NULL with errno.
+ */
+struct child *durable_sync(uint64_t *when, child_done, void *arg);
+/* Takes away the notes that were made before. */
+void	 durable_clear(uint64_t when);
 /* What is due later is due now. */
 void	 durable_now(void);
 /* Drops what was not on the disk when the machine went down. */

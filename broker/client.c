@@ -31,7 +31,8 @@ struct client {
 	void		(*cancel)(void *);
 	void		*job;
 	struct fetch	*fetch;
-	int		 sync;		/* the fetch's answer waits for it */
+	int		 sync;		/* how often the disk is waited for */
+	uint64_t	 synced;	/* what is on the disk; ns since boot */
 	struct msg_text	 result;	/* the answer that waits */
 	struct pod	*pod;
 };
@@ -265,20 +266,7 @@ client_fetch_note(void *arg, const struct msg_note *note)
 	client_send(c, MSG_NOTE, c->id, note, -1);
 }
 
-/* --sync: all that the fetch wrote is on the disk. */
-static void
-client_synced(void *arg, const char *why, int status)
-{
-	struct client	*c = arg;
-
-	client_setjob(c, NULL, NULL);
-	if (why != NULL || status != 0)
-		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
-		    "disk: %s", c->result.text,
-		    child_fate("berth-unpack", why, status));
-	else
-		client_ok(c, MSG_RESULT, c->id, &c->result);
-}
+static void	 client_synced(void *, const char *, int);
 
 static void
 sync_cancel(void *child)
@@ -286,11 +274,47 @@ sync_cancel(void *child)
 	child_kill(child);
 }
 
+/* The answer, or first what it promises. */
+static void
+client_sync(struct client *c)
+{
+	struct child	*sync = NULL;
+
+	client_setjob(c, NULL, NULL);
+	if (c->sync == 0)
+		client_ok(c, MSG_RESULT, c->id, &c->result);
+	else if ((sync = durable_sync(&c->synced, client_synced, c)) == NULL)
+		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
+		    "disk: %s", c->result.text, strerror(errno));
+	else
+		client_setjob(c, sync_cancel, sync);
+}
+
+/*
+ * --sync: what the fetch wrote is on the disk.  Once more for the notes'
+ * removal: else the next boot would not believe it.
+ */
+static void
+client_synced(void *arg, const char *why, int status)
+{
+	struct client	*c = arg;
+
+	client_setjob(c, NULL, NULL);
+	if (why != NULL || status != 0) {
+		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
+		    "disk: %s", c->result.text,
+		    child_fate("berth-unpack", why, status));
+		return;
+	}
+	durable_clear(c->synced);
+	c->sync--;
+	client_sync(c);
+}
+
 static void
 client_fetch_done(void *arg, const char *id, const char *why)
 {
 	struct client	*c = arg;
-	struct child	*sync;
 
 	c->fetch = NULL;
 	if (id == NULL) {
@@ -299,13 +323,7 @@ client_fetch_done(void *arg, const char *id, const char *why)
 	}
 	memset(&c->result, 0, sizeof(c->result));
 	snprintf(c->result.text, sizeof(c->result.text), "%s", id);
-	if (!c->sync)
-		client_ok(c, MSG_RESULT, c->id, &c->result);
-	else if ((sync = durable_sync(client_synced, c)) == NULL)
-		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
-		    "disk: %s", id, strerror(errno));
-	else
-		client_setjob(c, sync_cancel, sync);
+	client_sync(c);
 }
 
 void
@@ -322,7 +340,7 @@ client_on_fetch(void *arg, struct msg *m)
 	cb.arg = c;
 	cb.uid = c->cred.uid;
 	cb.pid = c->cred.pid;
-	c->sync = m->u.fetch.sync != 0;
+	c->sync = m->u.fetch.sync != 0 ? 2 : 0;
 	c->fetch = fetch_start(&m->u.fetch, &cb);
 }
 

@@ -32,6 +32,7 @@ static const struct timeval	 quiet = { 5, 0 };
 static struct event	*timer;
 static struct child	*helper;
 static uint64_t		 begun;		/* when it was started */
+static uint64_t		 before;	/* what durable_clear() clears */
 
 static void	 durable_later(void);
 
@@ -100,7 +101,17 @@ static int
 note_clear(const char *path, const char *name)
 {
 	(void)name;
-	return (note_time(path) < begun ? note_remove(path) : 1);
+	return (note_time(path) < before ? note_remove(path) : 1);
+}
+
+void
+durable_clear(uint64_t when)
+{
+	before = when;
+	if (note_each(note_clear) > 0)
+		durable_later();
+	else if (timer != NULL)
+		evtimer_del(timer);
 }
 
 /* Of this boot: all of it is in memory at least. */
@@ -132,16 +143,15 @@ durable_done(void *arg, const char *why, int status)
 	if (why != NULL || status != 0)
 		log_warnx("not synced to the disk: %s",
 		    child_fate("berth-unpack", why, status));
-	else if (note_each(note_clear) > 0)
-		durable_later();
+	else
+		durable_clear(begun);
 }
 
 static void
 durable_begin(void)
 {
-	begun = now();
-	if (helper == NULL && (helper = durable_sync(durable_done, NULL)) ==
-	    NULL)
+	if (helper == NULL && (helper = durable_sync(&begun, durable_done,
+	    NULL)) == NULL)
 		log_warn("berth-unpack");
 }
 
@@ -194,12 +204,13 @@ durable_on_fail(void *child, struct msg *m)
 }
 
 struct child *
-durable_sync(child_done done, void *arg)
+durable_sync(uint64_t *when, child_done done, void *arg)
 {
 	struct child	*c;
 	struct spawn	 sp;
 	int		 fd;
 
+	*when = now();
 	/* any file of the store stands for its file system */
 	if ((fd = open("lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
 		return (NULL);

@@ -73,7 +73,7 @@ WAITING = {
     "CVE-2019-10147": "enter: as confined as run",
     "E4": "enter: as confined as run",
     "E13": "enter: while the container swaps its files",
-    "C2": "make soak: a power cut, with the writes replayed",
+    "C2": "make vm: a machine under QEMU whose plug is pulled",
     "C6": "audit seals: a clock that jumps",
     "C7": "an upgrade in place while a container runs",
     "CVE-2024-9407": "volumes of the caller: options of a bind mount",
