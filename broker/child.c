@@ -187,16 +187,22 @@ child_signal(struct child *c, int signo)
 }
 
 void
+child_finish(struct child *c)
+{
+	c->silent = 1;
+	evchan_free(c->ec);
+	c->ec = NULL;
+	child_signal(c, SIGKILL);
+}
+
+void
 child_kill(struct child *c)
 {
 	if (c == NULL)
 		return;
 	c->done = NULL;
 	c->arg = NULL;
-	c->silent = 1;
-	evchan_free(c->ec);
-	c->ec = NULL;
-	child_signal(c, SIGKILL);
+	child_finish(c);
 }
 
 unsigned int

@@ -101,10 +101,22 @@ pod_mkdir(struct pod *p)
 	return (store_mkdir_mapped(pod_path(p, path, "work"), 0700));
 }
 
+/* A directory of the pod's, through no link and no mount; -1: not there. */
+static int
+pod_open(const struct pod *p, const char *path)
+{
+	struct open_how	 how;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+	return ((int)syscall(SYS_openat2, p->dirfd, path, &how, sizeof(how)));
+}
+
 /*
  * Takes out of upper what pid 1 puts there itself when the image has no
- * place for its mounts: these few names, none through a link or a mount,
- * and whatever else stands there stays.
+ * place for its mounts: these few names, and whatever else stands there
+ * stays.
  */
 static void
 pod_unmake_places(struct pod *p)
@@ -113,20 +125,30 @@ pod_unmake_places(struct pod *p)
 	    "resolv.conf" };
 	static const char *const dirs[] = { "upper/etc", "upper/dev",
 	    "upper/proc", "upper/sys" };
-	struct open_how	 how;
 	size_t		 i;
 	int		 fd;
 
-	memset(&how, 0, sizeof(how));
-	how.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-	fd = (int)syscall(SYS_openat2, p->dirfd, dirs[0], &how, sizeof(how));
+	fd = pod_open(p, dirs[0]);
 	for (i = 0; fd != -1 && i < 3; i++)
 		(void)unlinkat(fd, files[i], 0);
 	if (fd != -1)
 		close(fd);
 	for (i = 0; i < 4; i++)
 		(void)unlinkat(p->dirfd, dirs[i], AT_REMOVEDIR);
+}
+
+/* What the kernel leaves in work of an overlay that it does not sync. */
+static void
+pod_unmake_work(struct pod *p)
+{
+	int	 fd;
+
+	if ((fd = pod_open(p, "work/work/incompat")) == -1)
+		return;
+	if (unlinkat(fd, "volatile/dirty", 0) == 0 &&
+	    unlinkat(fd, "volatile", AT_REMOVEDIR) == 0)
+		(void)unlinkat(p->dirfd, "work/work/incompat", AT_REMOVEDIR);
+	close(fd);
 }
 
 /*
@@ -143,6 +165,7 @@ pod_rmdir(struct pod *p)
 	if (p->dirfd == -1)
 		return;
 	pod_unmake_places(p);
+	pod_unmake_work(p);
 	for (i = 0; i < 3; i++)
 		if (rmdir(pod_path(p, path, parts[i])) == -1 && i > 0 &&
 		    errno != ENOENT && trash_put(path) == -1)
@@ -465,7 +488,7 @@ pod_on_init_exited(void *child, struct msg *m)
 
 	p->ended = 1;
 	p->status = m->u.init_exited.status;
-	pod_kill(p);	/* that was its last word */
+	child_finish(child);	/* that was its last word */
 }
 
 void
@@ -476,5 +499,5 @@ pod_on_init_fail(void *child, struct msg *m)
 	p->ended = 1;
 	p->status = m->u.init_fail.status;
 	snprintf(p->why, sizeof(p->why), "%s", m->u.init_fail.text);
-	pod_kill(p);
+	child_finish(child);
 }

@@ -196,11 +196,13 @@ overlay_config(int fs, int upper, int work, const int *lowers, size_t n)
 		if (configure(fs, FSCONFIG_SET_STRING, "lowerdir+",
 		    fd_path(path, sizeof(path), lowers[i])) == -1)
 			return (-1);
+	/* volatile: else its end would sync all of the disk it lies on */
 	if (upper != -1 &&
 	    (configure(fs, FSCONFIG_SET_STRING, "upperdir",
 	    fd_path(path, sizeof(path), upper)) == -1 ||
 	    configure(fs, FSCONFIG_SET_STRING, "workdir",
-	    fd_path(path, sizeof(path), work)) == -1))
+	    fd_path(path, sizeof(path), work)) == -1 ||
+	    configure(fs, FSCONFIG_SET_FLAG, "volatile", NULL) == -1))
 		return (-1);
 	return (configure(fs, FSCONFIG_CMD_CREATE, NULL, NULL));
 }
@@ -221,8 +223,8 @@ overlay_old(int upper, int work, const int *lowers, size_t n)
 		return (-1);
 	}
 	if (upper != -1)
-		snprintf(opt + off, sizeof(opt) - off,
-		    ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d",
+		snprintf(opt + off, sizeof(opt) - off, ",volatile,"
+		    "upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d",
 		    upper, work);
 	if (mount("overlay", "/tmp", "overlay", MS_NOSUID | MS_NODEV, opt) ==
 	    -1)

@@ -69,7 +69,8 @@ int	 sandbox_seccomp(const struct sock_filter *, size_t n);
 
 /*
  * Mounts an overlay of upper (or -1: read-only) and lowers (top first) and
- * returns the detached mount's descriptor, or -1.  Needs /proc.
+ * returns the detached mount's descriptor, or -1.  Needs /proc.  No fsync(2)
+ * in it and no end of it waits for the disk, and work serves once.
  */
 int	 sandbox_overlay(int upper, int work, const int *lowers, size_t n);
 
