@@ -174,17 +174,45 @@ child_fds(const struct spawn *sp, int *exe)
 	*exe = from;
 }
 
-static void
-child_signals(void)
+/* The kernel's own struct: handler, flags, restorer, mask. */
+struct disposition {
+	unsigned long	 handler, rest[3];
+};
+
+/*
+ * Which signals we ignore, asked once: whatever the process that started us
+ * had, and what we do ourselves before the first child.
+ */
+static uint64_t
+signals_ignored(void)
 {
-	/* the kernel's own struct: handler, flags, restorer, mask */
-	const unsigned long	 dfl[4] = { 0, 0, 0, 0 };
-	sigset_t		 none;
+	static uint64_t		 ignored;
+	static int		 known;
+	struct disposition	 d;
 	int			 i;
 
 	/* by the raw call: libc keeps 32 and 33 from us, ignored or not */
+	for (i = 1; !known && i < NSIG; i++)
+		if (syscall(SYS_rt_sigaction, i, NULL, &d, NSIG / 8) == 0 &&
+		    d.handler == (unsigned long)SIG_IGN)
+			ignored |= 1ULL << (i - 1);
+	known = 1;
+	return (ignored);
+}
+
+/* Handlers went with the clone; what is ignored would stay so for ever. */
+static void
+child_signals(void)
+{
+	const struct disposition dfl = { 0, { 0, 0, 0 } };
+	const uint64_t		 ignored = signals_ignored();
+	sigset_t		 none;
+	int			 i;
+
 	for (i = 1; i < NSIG; i++)
-		(void)syscall(SYS_rt_sigaction, i, dfl, NULL, NSIG / 8);
+		if ((ignored & 1ULL << (i - 1)) != 0)
+			(void)syscall(SYS_rt_sigaction, i, &dfl, NULL,
+			    NSIG / 8);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -298,8 +326,9 @@ spawn(const struct spawn *sp, int *pidfd)
 	*pidfd = -1;
 	if (pipe2(go, O_CLOEXEC) == -1)
 		return (-1);
+	(void)signals_ignored();	/* for all children, not in each */
 	memset(&ca, 0, sizeof(ca));
-	ca.flags = sp->ns | CLONE_NEWUSER | CLONE_PIDFD;
+	ca.flags = sp->ns | CLONE_NEWUSER | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 	ca.pidfd = (uintptr_t)pidfd;
 	ca.exit_signal = SIGCHLD;
 	if (sp->cgroupfd != -1) {

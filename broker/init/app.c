@@ -207,22 +207,6 @@ set_limits(void)
 	return (0);
 }
 
-/* What the broker's parent ignored or blocked is not the app's business. */
-static void
-reset_signals(void)
-{
-	struct sigaction sa;
-	sigset_t	 none;
-	int		 i;
-
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = SIG_DFL;
-	for (i = 1; i < NSIG; i++)
-		(void)sigaction(i, &sa, NULL);	/* KILL and STOP refuse */
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* 0, 1, 2 and nothing else. */
 static int
 place_fds(struct init *in)
@@ -337,7 +321,11 @@ enter_workdir(const char *path)
 static int
 child_setup(struct init *in)
 {
-	reset_signals();
+	sigset_t	 none;
+
+	/* the mask is pid 1's; every disposition is the default since spawn */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (setsid() == -1 || ((in->start.flags & RUN_TTY) != 0 &&
 	    ioctl(in->stdio[0], TIOCSCTTY, 0) == -1))
 		return (failed(STATUS_BERTH, NULL, "session", NULL));

@@ -327,8 +327,9 @@ main(void)
 	if (load_config() == -1 || rootfs_build(&in) == -1)
 		give_up();
 	default_env();
+	/* what goes up goes at once: each message alone would wake two */
 	if (stdio_open(&in) == -1 || rootfs_enter(&in) == -1 ||
-	    app_start(&in) == -1)
+	    app_start(&in) == -1 || stdio_send(&in) == -1)
 		give_up();
 	(void)chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1);
 	in.chan.phase = PH_RUN;

@@ -111,6 +111,9 @@ struct init {
 	int			 proc, sys, dev;	/* mounts */
 	int			 null;	/* mount of the host's null */
 	int			 stdio[3];	/* the app's ends */
+	int			 upper[3];	/* the others, to be sent up */
+	enum stdio_which	 which[3];
+	unsigned int		 nupper;
 	pid_t			 app;
 };
 
@@ -163,6 +166,8 @@ int	 mask_attach(struct init *);
 
 /* stdio.c */
 int	 stdio_open(struct init *);
+/* Sends the upper ends away, which are no longer ours then. */
+int	 stdio_send(struct init *);
 
 /* app.c */
 /* Starts the app, in->app; returns when its exec has succeeded or not. */

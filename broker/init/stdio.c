@@ -14,19 +14,30 @@
 
 #include "init.h"
 
-/* Sends an upper end away and closes it. */
-static int
-send_up(struct init *in, enum stdio_which which, int fd)
+/* Keeps an upper end until the app runs. */
+static void
+keep_upper(struct init *in, enum stdio_which which, int fd)
+{
+	in->which[in->nupper] = which;
+	in->upper[in->nupper++] = fd;
+}
+
+int
+stdio_send(struct init *in)
 {
 	struct msg_stdio	 m;
-	int			 rv;
+	unsigned int		 i;
 
-	memset(&m, 0, sizeof(m));
-	m.which = which;
-	rv = chan_send(&in->chan, MSG_INIT_STDIO, 0, &m, fd);
-	close(fd);
-	return (rv == -1 ? failed(STATUS_BERTH, NULL, "standard streams",
-	    NULL) : 0);
+	for (i = 0; i < in->nupper; i++) {
+		memset(&m, 0, sizeof(m));
+		m.which = in->which[i];
+		if (chan_send(&in->chan, MSG_INIT_STDIO, 0, &m,
+		    in->upper[i]) == -1)
+			return (failed(STATUS_BERTH, NULL, "standard streams",
+			    NULL));
+		close(in->upper[i]);
+	}
+	return (0);
 }
 
 /* The one refusal that tells of an id which the container does not have. */
@@ -51,7 +62,8 @@ open_pipe(struct init *in, enum stdio_which which)
 	in->stdio[which] = fds[lower];
 	if (own(in, fds[lower], in->user.gid) == -1)
 		return (-1);
-	return (send_up(in, which, fds[!lower]));
+	keep_upper(in, which, fds[!lower]);
+	return (0);
 }
 
 static int
@@ -74,7 +86,8 @@ open_tty(struct init *in)
 	if (own(in, slave, (gid_t)-1) == -1)
 		return (-1);
 	in->stdio[0] = in->stdio[1] = in->stdio[2] = slave;
-	return (send_up(in, STDIO_TTY, master));
+	keep_upper(in, STDIO_TTY, master);
+	return (0);
 }
 
 int
