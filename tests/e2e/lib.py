@@ -439,13 +439,13 @@ def daemon_on(store):
 class Daemon:
     """berthd -d on a configuration; its stderr is kept in .lines."""
 
-    def __init__(self, store, conf, *options):
+    def __init__(self, store, conf, *options, berthd=BERTHD):
         self.store = store
         self.conf = store.dir + ".conf"
         with open(self.conf, "w") as f:
             f.write(conf)
         self.proc = subprocess.Popen(
-            [BERTHD, "-d", "-f", self.conf, *options],
+            [berthd, "-d", "-f", self.conf, *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, start_new_session=True)
         self.lines, self.wait_for = reader(self.proc.stderr)

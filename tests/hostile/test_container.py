@@ -5,6 +5,7 @@ apps that try to get out or to stay, and processes that die.  What a probe
 tries from inside is in test_probe.py."""
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -344,7 +345,7 @@ def _(bench, victim):
                        *sh("exit 3")).returncode == 3
 
 
-# C3, C4, C5, C8.
+# C2 to C5, C7, C8.
 
 @row("C3.stale", "leftovers of a machine that went down", own=True)
 def _(bench):
@@ -387,6 +388,59 @@ def _(bench, n):
         "berth: "), r
     assert bench.store(INSECURE, "run", bench.site.ref,
                        *sh("exit 3")).returncode == 3
+
+
+@row("C2.unsynced", "a power cut before anything was synced", own=True)
+def _(bench):
+    """Contents are lost, names are not; tests/e2e/test_vm.py cuts really."""
+    image(bench.site)
+    id_ = bench.store.fetch(bench.site.ref)
+    lib.await_true("its broker's end", lambda: not lib.berths())
+    os.mkdir(bench.store.path("unsynced"))
+    for d in ("images", "layers"):
+        for name in bench.store.ls(d):
+            os.symlink("00000000-0000-4000-8000-000000000000.1",
+                       bench.store.path("unsynced", name))
+            subprocess.run(["find", bench.store.path(d, name), "-type", "f",
+                            "-exec", "truncate", "-s0", "{}", "+"],
+                           check=True)
+    r = bench.store(INSECURE, "run", bench.site.ref, *sh("exit 3"))
+    assert r.returncode == 3 and "dropped; fetch it again" in r.stderr, r
+    bench.store.ok("image", "verify", id_)
+
+
+@rows.rows({"C7.private": False, "C7.daemon": True},
+           "an upgrade in place while a container runs: %s", own=True)
+def _(bench, served):
+    image(bench.site)
+    store = lib.Store(bench.own("store"))
+    store.fetch(bench.site.ref)
+    bin_ = bench.own("bin")
+    os.mkdir(bin_)
+    names = [n for n in os.listdir(lib.OUT) if n.startswith("berth")]
+    for n in names:
+        shutil.copy(os.path.join(lib.OUT, n), bin_)
+
+    def argv(*args):
+        return [bin_ + "/berth", "--dir=" + store.dir, INSECURE, *args]
+    d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, lib.free_port()), berthd=bin_ + "/berthd") if served else None
+    p = subprocess.Popen(argv("run", bench.site.ref, *sh(
+        "echo up; trap 'exit 7' TERM; while :; do busybox sleep 0.1; done")),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert p.stdout.readline() == b"up\n"
+    for n in names:                     # as install(1) does, by a rename
+        with open(bin_ + "/new", "w") as f:
+            f.write("#!/bin/sh\necho another version >&2\nexit 99\n")
+        os.chmod(bin_ + "/new", 0o755)
+        os.rename(bin_ + "/new", os.path.join(bin_, n))
+    p.terminate()
+    assert p.communicate(timeout=30)[0] == b"" and p.returncode == 7
+    # whom the daemon starts is of its own version, until it is restarted
+    r = store(INSECURE, "run", bench.site.ref, *sh("exit 3"))
+    assert r.returncode == 3, r
+    if d:
+        assert d.stop() == 0
 
 
 @row("C8.gc-twice", "tidying up twice changes nothing", own=True)
