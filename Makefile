@@ -57,7 +57,7 @@ PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o
 PROTO	 = $(PROTO_BOTH) proto/msg_check_helper.o
 PROTO_ALL = $(PROTO) proto/msg_check_broker.o
 COMMON	 = common/log.o common/valid.o common/refname.o
-SANDBOX	 = common/sandbox.o common/fence.o common/selftest.o \
+SANDBOX	 = common/sandbox.o common/drop.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
 BROKER	 = broker/berthd.o broker/confine.o broker/conf.o \
@@ -67,7 +67,7 @@ BROKER	 = broker/berthd.o broker/confine.o broker/conf.o \
 	   broker/pod.o broker/cgroup.o broker/audit.o broker/durable.o \
 	   broker/control.o broker/http.o broker/applog.o \
 	   proto/evchan.o common/spawn.o common/record.o \
-	   common/sandbox.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) $(COMMON)
+	   common/drop.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) $(COMMON)
 BROKER_LIBS = $(call lib,event_core) $(call lib,bsd) $(call lib,md)
 
 UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
@@ -257,7 +257,7 @@ test_ring_LIBS = -lisal -lz -lzstd -lcrypto -lpthread
 test_user_OBJS = broker/init/user.o
 test_appconfig_OBJS = broker/init/appconfig.o common/record.o
 $(OUT)/obj/tests/unit/test_container_filter.o: | $(OUT)/gen/container.bpf.h
-test_trap_OBJS = common/sandbox.o common/fence.o common/selftest.o \
+test_trap_OBJS = common/drop.o common/fence.o common/selftest.o \
 	   common/trap.o common/log.o
 $(OUT)/obj/tests/unit/test_trap.o $(OUT)/obj/tests/unit/test_broker_filter.o: \
 	   | $(SECCOMP)

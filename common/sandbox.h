@@ -25,13 +25,46 @@
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
 #define SANDBOX_SANITIZED	1
+/* drop.c: for the broker too */
+
+/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
+int	 sandbox_drop(uint64_t keep);
+
+/*
+ * Installs a filter made at build time (seccomp-gen).  A debug build says
+ * what it refused.
+ */
+int	 sandbox_seccomp(const struct sock_filter *, size_t n);
+
 #endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
 #define SANDBOX_SANITIZED	1
+/* drop.c: for the broker too */
+
+/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
+int	 sandbox_drop(uint64_t keep);
+
+/*
+ * Installs a filter made at build time (seccomp-gen).  A debug build says
+ * what it refused.
+ */
+int	 sandbox_seccomp(const struct sock_filter *, size_t n);
+
 #endif
 #ifndef SANDBOX_SANITIZED
 #define SANDBOX_SANITIZED	0
+/* drop.c: for the broker too */
+
+/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
+int	 sandbox_drop(uint64_t keep);
+
+/*
+ * Installs a filter made at build time (seccomp-gen).  A debug build says
+ * what it refused.
+ */
+int	 sandbox_seccomp(const struct sock_filter *, size_t n);
+
 #endif
 
 /* A file of the host that stays readable in the new root. */
@@ -52,9 +85,6 @@ int	 sandbox_root_dir(int dirfd);
  */
 int	 sandbox_root_overlay(int upper, int work, const int *lowers, size_t n);
 
-/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
-int	 sandbox_drop(uint64_t keep);
-
 struct sandbox_limits {
 	uint64_t	 nofile, nproc, fsize, as;	/* UINT64_MAX: as is */
 };
@@ -62,16 +92,21 @@ struct sandbox_limits {
 int	 sandbox_limit(const struct sandbox_limits *);
 
 /*
- * Installs a filter made at build time (seccomp-gen).  A debug build says
- * what it refused.
- */
-int	 sandbox_seccomp(const struct sock_filter *, size_t n);
-
-/*
  * Mounts an overlay of upper (or -1: read-only) and lowers (top first) and
  * returns the detached mount's descriptor, or -1.  Needs /proc.  No fsync(2)
  * in it and no end of it waits for the disk, and work serves once.
  */
 int	 sandbox_overlay(int upper, int work, const int *lowers, size_t n);
+
+/* drop.c: for the broker too */
+
+/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
+int	 sandbox_drop(uint64_t keep);
+
+/*
+ * Installs a filter made at build time (seccomp-gen).  A debug build says
+ * what it refused.
+ */
+int	 sandbox_seccomp(const struct sock_filter *, size_t n);
 
 #endif

@@ -7,7 +7,8 @@ CHECK(fetch)
 {
 	return ((m->insecure & ~(uint32_t)INSECURE_ALL) == 0 &&
 	    m->policy < PULL_MAX && m->sync <= 1 &&
-	    msg_platform_ok(&m->platform) && msg_ref_ok(m->ref, sizeof(m->ref)));
+	    msg_platform_ok(&m->platform) &&
+	    msg_ref_ok(m->ref, sizeof(m->ref)));
 }
 
 CHECK(run)

@@ -57,7 +57,8 @@ CHECK(http_reply)
 CHECK(fetch_resolve)
 {
 	return ((m->insecure & ~(uint32_t)INSECURE_ALL_FETCH) == 0 &&
-	    msg_ref_ok(m->ref, sizeof(m->ref)) && msg_digest_or_empty(m->known));
+	    msg_ref_ok(m->ref, sizeof(m->ref)) &&
+	    msg_digest_or_empty(m->known));
 }
 
 CHECK(fetch_blob)
