@@ -3,7 +3,8 @@
 """Measuring: wall clocks, interleaved rounds, memory of process trees.
 
 The cases of a row are run in turn, one after the other in each round, so
-that what disturbs the machine disturbs all of them alike."""
+that what disturbs the machine disturbs all of them alike; each round begins
+with another one, so that none always pays for what another left behind."""
 import os
 import signal
 import statistics
@@ -75,7 +76,8 @@ class Case:
 def interleave(cases, rounds, log, warm=1):
     """Measures all; a case that fails is left out from then on."""
     for turn in range(-warm, rounds):
-        for c in cases:
+        first = turn % len(cases)
+        for c in cases[first:] + cases[:first]:
             if c.why is not None:
                 continue
             try:
@@ -148,17 +150,18 @@ def pss(pids):
 
 
 class Peak:
-    """The largest PSS seen of what runs below roots, while in a with."""
+    """The largest PSS seen of what has been started below roots since."""
 
     def __init__(self, roots, every=0.01):
         self.roots, self.every, self.kib = roots, every, 0
+        self.old = below(roots).keys()
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.watch, daemon=True)
 
     def watch(self):
         while not self.stop.is_set():
-            pids = below(self.roots).keys() - {os.getpid()}
-            self.kib = max(self.kib, pss(pids))
+            self.kib = max(self.kib, pss(
+                below(self.roots).keys() - self.old))
             time.sleep(self.every)
 
     def __enter__(self):
