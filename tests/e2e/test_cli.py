@@ -3,6 +3,7 @@
 """The command line's own part: streams, signals, files, whom it trusts."""
 import array
 import fcntl
+import hashlib
 import os
 import pty
 import signal
@@ -22,6 +23,34 @@ def devnull(shared, *args, **k):
 
 
 # Streams.
+
+def test_stdin_from_a_pipe(shared):
+    r = shared("run", shared.id, "--", "cat", input="one\ntwo")
+    assert (r.returncode, r.stdout) == (0, "one\ntwo")
+
+
+def test_stdin_from_a_file(shared, tmp_path):
+    p = tmp_path / "in"
+    p.write_text("file\n")
+    with open(p) as f:
+        r = shared("run", shared.id, "--", "cat", stdin=f)
+    assert (r.returncode, r.stdout) == (0, "file\n")
+
+
+def test_100_mb_through_cat(shared):
+    data = os.urandom(1 << 20) * 100
+    r = shared("run", shared.id, "--", "cat", input=data, binary=True)
+    assert r.returncode == 0, r.stderr
+    assert hashlib.sha256(r.stdout).digest() == hashlib.sha256(data).digest()
+
+
+def test_reader_that_leaves(shared):
+    """berth run … yes | head -1 must end."""
+    p = shared.popen("run", shared.id, "--", "yes")
+    assert p.stdout.readline() == b"y\n"
+    p.stdout.close()
+    p.wait(15)
+
 
 def test_shared_streams_stay_blocking(shared):
     """O_NONBLOCK would fall upon everybody who has the same pipe."""
