@@ -11,6 +11,8 @@ import pytest
 import lib
 
 NOBODY = 65534
+NOBODYS = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY,
+           "--clear-groups"]
 GOOD = 'store "/s"\n'
 
 
@@ -23,6 +25,12 @@ def conf(tmp_path):
         os.chmod(p, mode)
         return str(p)
     return write
+
+
+def everybody(tmp_path):
+    """May reach what lies there."""
+    for p in [tmp_path, *list(tmp_path.parents)[:2]]:
+        os.chmod(p, 0o755)
 
 
 def check(path, *more, **kw):
@@ -94,10 +102,8 @@ def test_everybody_may_check():
 
     def nobody(option):
         return subprocess.run(
-            ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY,
-             "--clear-groups", lib.BERTHD, option, "-f",
-             "/proc/self/fd/%d" % fd], pass_fds=[fd], capture_output=True,
-            check=False)
+            [*NOBODYS, lib.BERTHD, option, "-f", "/proc/self/fd/%d" % fd],
+            pass_fds=[fd], capture_output=True, check=False)
     r = nobody("-nn")
     assert r.returncode == 0 and b'app "a" {\n' in r.stdout, r
     r = nobody("-d")
@@ -139,6 +145,39 @@ def test_no_text_in_the_broker(conf, tmp_path):
     assert "nsswitch" not in opened and "libnss" not in opened
 
 
+@pytest.mark.skipif(lib.SANITIZED, reason="a sanitizer's build has no filter")
+@pytest.mark.parametrize("who", ["root", "nobody"])
+def test_shut_in_before_the_first_byte(conf, tmp_path, who):
+    path = conf()
+    argv = ["strace", "-f", "-y", "-o", str(tmp_path / "log"),
+            *(NOBODYS if who == "nobody" else []), lib.BERTHD, "-n", "-f",
+            path]
+    walls = ["capset", "landlock_restrict_self", "seccomp"]
+    if who == "root":
+        walls[:0] = ["pivot_root"]
+    else:
+        walls.remove("capset")
+        everybody(tmp_path)
+        os.chown(path, NOBODY, NOBODY)
+    r = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True,
+                       check=False)
+    assert r.returncode == 0, r
+    lines = (tmp_path / "log").read_text().splitlines()
+    first = next(i for i, x in enumerate(lines)
+                 if " read(" in x and path in x)
+    pid = lines[first].split()[0]
+    mine = [x.split(None, 1)[1] for x in lines[:first]
+            if x.split()[0] == pid]
+    if any("landlock" in x and "= -1 " in x for x in mine):
+        walls.remove("landlock_restrict_self")  # this kernel has none
+    calls = [x.split("(")[0] for x in mine if x.endswith(" = 0")]
+    assert [c for c in calls if c in walls] == walls, mine
+    assert [x for x in calls if x == "seccomp"] == ["seccomp"]
+    # and what comes behind them opens nothing
+    later = [x for x in lines[first:] if x.split()[0] == pid]
+    assert not [x for x in later if " open" in x or "socket(" in x]
+
+
 def liars(tmp_path, body):
     """berthd in a directory where berth-conf is another program, or none."""
     d = tmp_path / "bin"
@@ -146,8 +185,7 @@ def liars(tmp_path, body):
     for name in ("berth", "berthd", "berth-init", "berth-fetch",
                  "berth-unpack", "berth-http"):
         shutil.copy(os.path.join(lib.OUT, name), d)
-    for p in [tmp_path, *list(tmp_path.parents)[:2]]:
-        os.chmod(p, 0o755)
+    everybody(tmp_path)
     if body is not None:
         subprocess.run(["cc", "-xc", "-o", d / "berth-conf", "-"], check=True,
                        input="#include <signal.h>\n#include <unistd.h>\n"
