@@ -82,7 +82,10 @@ void		 child_signal(struct child *, int signo);
 unsigned int	 child_count(void);
 /* "berth-unpack was killed by signal 9", for a human. */
 const char	*child_fate(const char *name, const char *why, int status);
-/* The namespaces, ids and exe of a helper that has no network. */
+/* A helper with nothing of the host: no network, a uid, its channel. */
+void		 child_worker(struct spawn *, int exe, const char *name,
+		    uint32_t id);
+/* The same with the containers' ids: an unpacker. */
 void		 child_unpack(struct spawn *);
 
 /* store.c: names on disk; the cwd is the store */
@@ -304,6 +307,7 @@ void	 client_listen(void);
 void	 client_send(struct client *, enum msg_type, uint32_t id,
 	    const void *payload, int fd);
 /* The answers that end a request. */
+void	 client_result(struct client *, uint32_t id, const char *);
 void	 client_ok(struct client *, enum msg_type, uint32_t id,
 	    const void *payload);
 void	 client_fail(struct client *, uint32_t id, uint32_t status,

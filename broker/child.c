@@ -229,15 +229,22 @@ child_fate(const char *name, const char *why, int status)
 }
 
 void
-child_unpack(struct spawn *sp)
+child_worker(struct spawn *sp, int exe, const char *name, uint32_t id)
 {
 	memset(sp, 0, sizeof(*sp));
-	sp->exe = env.exe_unpack;
-	sp->name = "berth-unpack";
+	sp->exe = exe;
+	sp->name = name;
 	sp->ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
 	    CLONE_NEWNET;
-	sp->idbase = env.conf->idbase;
-	sp->idcount = env.conf->idcount;
+	sp->idbase = id;
+	sp->idcount = 1;
 	sp->cgroupfd = -1;
 	sp->nfds = 1;
+}
+
+void
+child_unpack(struct spawn *sp)
+{
+	child_worker(sp, env.exe_unpack, "berth-unpack", env.conf->idbase);
+	sp->idcount = env.conf->idcount;
 }

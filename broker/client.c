@@ -33,7 +33,7 @@ struct client {
 	struct fetch	*fetch;
 	int		 sync;		/* how often the disk is waited for */
 	uint64_t	 synced;	/* what is on the disk; ns since boot */
-	struct msg_text	 result;	/* the answer that waits */
+	char		 result[IMAGEID_SIZE];	/* the answer that waits */
 	struct pod	*pod;
 };
 
@@ -217,6 +217,16 @@ client_ok(struct client *c, enum msg_type type, uint32_t id,
 }
 
 void
+client_result(struct client *c, uint32_t id, const char *s)
+{
+	struct msg_text	 m;
+
+	memset(&m, 0, sizeof(m));
+	snprintf(m.text, sizeof(m.text), "%s", s);
+	client_ok(c, MSG_RESULT, id, &m);
+}
+
+void
 client_fail(struct client *c, uint32_t id, uint32_t status, const char *fmt,
     ...)
 {
@@ -282,10 +292,10 @@ client_sync(struct client *c)
 
 	client_setjob(c, NULL, NULL);
 	if (c->sync == 0)
-		client_ok(c, MSG_RESULT, c->id, &c->result);
+		client_result(c, c->id, c->result);
 	else if ((sync = durable_sync(&c->synced, client_synced, c)) == NULL)
 		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
-		    "disk: %s", c->result.text, strerror(errno));
+		    "disk: %s", c->result, strerror(errno));
 	else
 		client_setjob(c, sync_cancel, sync);
 }
@@ -302,7 +312,7 @@ client_synced(void *arg, const char *why, int status)
 	client_setjob(c, NULL, NULL);
 	if (why != NULL || status != 0) {
 		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
-		    "disk: %s", c->result.text,
+		    "disk: %s", c->result,
 		    child_fate("berth-unpack", why, status));
 		return;
 	}
@@ -321,8 +331,7 @@ client_fetch_done(void *arg, const char *id, const char *why)
 		client_fail(c, c->id, 1, "%s", why);
 		return;
 	}
-	memset(&c->result, 0, sizeof(c->result));
-	snprintf(c->result.text, sizeof(c->result.text), "%s", id);
+	snprintf(c->result, sizeof(c->result), "%s", id);
 	client_sync(c);
 }
 

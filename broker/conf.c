@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -265,16 +264,10 @@ conf_start(struct chan *c, int check)
 	pid_t		 pid;
 	int		 fds[2], pidfd = -1;
 
-	memset(&sp, 0, sizeof(sp));
-	sp.name = "berth-conf";
-	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-	    CLONE_NEWNET;
 	/* the configured range is not known yet */
-	sp.idbase = IDRANGE_BASE + WORKERID_CONF;
-	sp.idcount = 1;
-	sp.cgroupfd = -1;
-	sp.nfds = 1;
-	if ((sp.exe = spawn_helper(sp.name)) == -1 || chan_pair(fds) == -1)
+	child_worker(&sp, spawn_helper("berth-conf"), "berth-conf",
+	    IDRANGE_BASE + WORKERID_CONF);
+	if (sp.exe == -1 || chan_pair(fds) == -1)
 		fatal("%s", sp.name);
 	sp.fds[0].fd = fds[1];
 	if ((pid = spawn(&sp, &pidfd)) == -1 && (check || geteuid() != 0)) {

@@ -170,15 +170,10 @@ start_worker(struct fetch *f)
 	struct msg_fetch_resolve m;
 	struct spawn	 sp;
 
-	memset(&sp, 0, sizeof(sp));
-	sp.exe = env.exe_fetch;
-	sp.name = "berth-fetch";
+	child_worker(&sp, env.exe_fetch, "berth-fetch", env.conf->idbase +
+	    WORKERID_FETCH);
 	/* the host's network, and nothing else of the host's */
-	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	sp.idbase = env.conf->idbase + WORKERID_FETCH;
-	sp.idcount = 1;
-	sp.cgroupfd = -1;
-	sp.nfds = 1;
+	sp.ns &= ~(uint64_t)CLONE_NEWNET;
 	if ((f->worker = child_start(&sp, PEER_FETCH, dispatch_fetch,
 	    worker_done, f)) == NULL)
 		return (-1);

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,16 +135,9 @@ http_spawn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	memset(&sp, 0, sizeof(sp));
-	sp.exe = env.exe_http;
-	sp.name = "berth-http";
 	/* it has the listening socket; no other network is there */
-	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-	    CLONE_NEWNET;
-	sp.idbase = env.conf->idbase + WORKERID_HTTP;
-	sp.idcount = 1;
-	sp.cgroupfd = -1;
-	sp.nfds = 1;
+	child_worker(&sp, env.exe_http, "berth-http", env.conf->idbase +
+	    WORKERID_HTTP);
 	started = time(NULL);
 	if ((worker = child_start(&sp, PEER_HTTP, dispatch_http, http_died,
 	    NULL)) == NULL) {

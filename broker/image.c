@@ -382,7 +382,6 @@ void
 image_on_rm(struct client *c, uint32_t id, const char *name)
 {
 	char		 image[IMAGEID_SIZE];
-	struct msg_text	 text;
 	struct audit	 a;
 	enum image_find	 r;
 	const char	*why;
@@ -410,18 +409,14 @@ image_on_rm(struct client *c, uint32_t id, const char *name)
 	}
 	(void)gc_layers();
 	audit_outcome(&a, intent, "ok", NULL);
-	memset(&text, 0, sizeof(text));
-	snprintf(text.text, sizeof(text.text), "%s", image);
-	client_ok(c, MSG_RESULT, id, &text);
+	client_result(c, id, image);
 }
 
 void
 image_on_gc(struct client *c, uint32_t id)
 {
-	struct msg_text	 text;
-	int		 n = gc_layers();
+	char	 text[16];
 
-	memset(&text, 0, sizeof(text));
-	snprintf(text.text, sizeof(text.text), "%d", n);
-	client_ok(c, MSG_RESULT, id, &text);
+	snprintf(text, sizeof(text), "%d", gc_layers());
+	client_result(c, id, text);
 }

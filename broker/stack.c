@@ -32,8 +32,6 @@ struct stack {
 static void
 stack_end(struct stack *s, const char *why)
 {
-	struct msg_text	 text;
-
 	audit_outcome(&s->audit, s->intent, why == NULL ? "ok" : "failed",
 	    why);
 	child_kill(s->unpack);	/* that was its last word */
@@ -42,10 +40,8 @@ stack_end(struct stack *s, const char *why)
 	close(s->imagefd);
 	if (s->client != NULL) {
 		client_setjob(s->client, NULL, NULL);
-		memset(&text, 0, sizeof(text));
-		snprintf(text.text, sizeof(text.text), "%s", s->image);
 		if (why == NULL)
-			client_ok(s->client, MSG_RESULT, s->id, &text);
+			client_result(s->client, s->id, s->image);
 		else
 			client_fail(s->client, s->id, 1, "image %.39s: %s",
 			    s->image, why);
