@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 
 #include <linux/mount.h>
 
@@ -202,6 +203,22 @@ overlay_config(int fs, int upper, int work, const int *lowers, size_t n)
 	return (configure(fs, FSCONFIG_CMD_CREATE, NULL, NULL));
 }
 
+/*
+ * Asking would be no harm, but an older kernel logs each refusal: one line
+ * a container.  A kernel that lies is asked.
+ */
+static int
+knows_layers(void)
+{
+	struct utsname	 u;
+	unsigned int	 major, minor;
+
+	if (uname(&u) == -1 ||
+	    sscanf(u.release, "%u.%u", &major, &minor) != 2)
+		return (1);
+	return (major > 6 || (major == 6 && minor >= 7));
+}
+
 /* Kernels before 6.7 know no "lowerdir+": one option string, one page. */
 static int
 overlay_old(int upper, int work, const int *lowers, size_t n)
@@ -242,6 +259,8 @@ sandbox_overlay(int upper, int work, const int *lowers, size_t n)
 			return (close_keep_errno(mnt));
 		return (mnt);
 	}
+	if (!knows_layers())
+		return (overlay_old(upper, work, lowers, n));
 	if ((fs = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC)) == -1)
 		return (-1);
 	if (overlay_config(fs, upper, work, lowers, n) == 0)

@@ -74,6 +74,7 @@ def test_limits_of_cgroup_v2(boot):
                  "yes       memory limit: cgroup v2"):
         assert "\n" + line + "\n" in text, (line, text)
     assert "can't fork: Resource temporarily unavailable" in text
+    assert "overlayfs:" not in text, "a line in the kernel's log"
     assert text.split("bomb: ")[1].count("\n") == 1, "something is left"
 
 
