@@ -150,7 +150,8 @@ def pss(pids):
 
 
 class Peak:
-    """The largest PSS seen of what has been started below roots since."""
+    """The largest PSS seen of berth's own processes below roots, but for
+    those that are there already."""
 
     def __init__(self, roots, every=0.01):
         self.roots, self.every, self.kib = roots, every, 0
@@ -161,7 +162,8 @@ class Peak:
     def watch(self):
         while not self.stop.is_set():
             self.kib = max(self.kib, pss(
-                below(self.roots).keys() - self.old))
+                p for p, name in below(self.roots).items()
+                if name.startswith("berth") and p not in self.old))
             time.sleep(self.every)
 
     def __enter__(self):
