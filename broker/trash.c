@@ -6,6 +6,7 @@
  * time.
  */
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +18,8 @@
 #include "../common/log.h"
 #include "../common/valid.h"
 #include "broker.h"
+
+#define LOWEST	19	/* nice(1) */
 
 static struct child	*helper;
 static char		 current[STORE_NAME_SIZE];	/* being emptied */
@@ -71,6 +74,9 @@ trash_empty(const char *name)
 		currentfd = -1;
 		return (-1);
 	}
+	/* nobody waits for it */
+	if (setpriority(PRIO_PROCESS, (id_t)child_pid(helper), LOWEST) == -1)
+		log_debug("%s: priority: %s", current, strerror(errno));
 	child_send(helper, MSG_UNPACK_EMPTY, 0, NULL, -1);
 	return (1);
 }

@@ -15,6 +15,8 @@
 
 #include "unpack.h"
 
+#define DEPTH_KEPT	32	/* directories open at a time */
+
 enum step { STEP_EMPTY, STEP_DOWN, STEP_FAIL };
 
 /* One name: removed, or the directory to go down into. */
@@ -100,9 +102,47 @@ empty(int top)
 	}
 }
 
+/*
+ * The usual tree: each directory is read once, and its name is at hand when
+ * it has become empty.  Takes the directory fd.  What stays (what is deeper,
+ * what the reading missed) is the other walk's, errors too.
+ */
+static void
+empty_shallow(int fd, unsigned int depth)
+{
+	struct dirent	*de;
+	DIR		*d;
+	int		 next;
+
+	if ((d = fdopendir(fd)) == NULL) {
+		close(fd);
+		return;
+	}
+	while ((de = readdir(d)) != NULL) {
+		if (strcmp(de->d_name, ".") == 0 ||
+		    strcmp(de->d_name, "..") == 0)
+			continue;
+		if (de->d_type != DT_DIR) {
+			(void)unlinkat(fd, de->d_name, 0);
+			continue;
+		}
+		next = depth == DEPTH_KEPT ? -1 : openat(fd, de->d_name,
+		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next != -1)
+			empty_shallow(next, depth + 1);
+		(void)unlinkat(fd, de->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
 int
 empty_job(struct chan *c, struct msg *m)
 {
+	int	 fd;
+
+	fd = openat(UNPACK_FD_TRASH, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1)
+		empty_shallow(fd, 1);
 	if (empty(UNPACK_FD_TRASH) == -1)
 		return (unpack_fail(c, m->hdr.id, "trash: %s",
 		    strerror(errno)));

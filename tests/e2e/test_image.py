@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 import subprocess
 import tarfile
@@ -87,6 +88,30 @@ def test_rm(store, registry):
     lib.await_true("trash", lambda: store.leftovers() == [])
     assert store.images() == [] and store.layers() == []
     assert store.ls("refs") == []
+
+
+def test_removal_gives_way_and_reads_once(store, registry, tmp_path):
+    """Nobody waits for the trash to be empty, and no directory of it is
+    read again for each one in it, however deep."""
+    id_ = store.fetch(registry.ref("busybox"))
+    deep = store.path("layers", store.layers()[0], "fs", *["d"] * 60)
+    os.makedirs(deep)
+    top = store.path("layers", store.layers()[0], "fs", "wide")
+    for i in range(200):
+        os.makedirs(os.path.join(top, str(i), "full"))
+    lib.command(["chown", "-hR", "1879048192:1879048192",
+                 store.path("layers", store.layers()[0], "fs")])
+    log = str(tmp_path / "log")
+    lib.command(["strace", "-f", "-qq", "-s", "0", "-o", log, "-e",
+                 "trace=setpriority,openat,unlinkat",
+                 *store.argv("image", "rm", id_)])
+    lib.await_true("trash", lambda: store.leftovers() == [])
+    with open(log) as f:
+        lines = f.read().splitlines()
+    assert any(re.search(r" setpriority\(PRIO_PROCESS, \d+, 19\b", x)
+               for x in lines)
+    refused = [x for x in lines if "ENOTEMPTY" in x]
+    assert 0 < len(refused) < 150
 
 
 def test_rm_of_a_running_image_is_refused(store, registry):
