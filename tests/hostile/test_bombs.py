@@ -3,27 +3,24 @@
 """Rows L of decoders, limits and whole streams: bombs, floods, damage, and
 what others may see of a tree while it is unpacked."""
 import contextlib
-import ctypes
 import gzip
 import os
 import random
 import signal
 import subprocess
 import threading
-import time
 import zlib
 
 import images
 import lib
 import rows
-import sites
 import tars
 from images import sha256
 from lib import INSECURE, failed
 from rows import row
 from sites import LAYER
-from tars import (CHAR, END, GNU, base256, dir_, entry, file, head, link,
-                  node, pax, record, symlink, tar)
+from tars import (CHAR, GNU, base256, dir_, file, head, link, node, pax,
+                  symlink, tar)
 
 WRONG = "sha256:" + "ab" * 32           # where nobody comes to compare
 SMALL = tar(file("f", b"x" * 3000))
