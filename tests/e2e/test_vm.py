@@ -61,7 +61,7 @@ kill $!
 wait $!; echo "term: $?"
 $B run --memory=32M $R -- tail /dev/zero; echo "hog: $?"
 $B run --pids=10 $R -- sh -c \
-    'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1 & done'; echo "bomb: $?"
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 1000 & done'; echo "bomb: $?"
 find /sys/fs/cgroup -name 'berth*'
 find /store/b/tmp /store/b/trash /store/b/pods -mindepth 1
 """

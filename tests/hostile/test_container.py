@@ -423,10 +423,12 @@ def _(bench, served):
 
     def argv(*args):
         return [bin_ + "/berth", "--dir=" + store.dir, INSECURE, *args]
-    d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
-        store.dir, lib.free_port()), berthd=bin_ + "/berthd") if served else None
+    d = None
+    if served:
+        d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+            store.dir, lib.free_port()), berthd=bin_ + "/berthd")
     p = subprocess.Popen(argv("run", bench.site.ref, *sh(
-        "echo up; trap 'exit 7' TERM; while :; do busybox sleep 0.1; done")),
+        "trap 'exit 7' TERM; echo up; while :; do busybox sleep 0.1; done")),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert p.stdout.readline() == b"up\n"
     for n in names:                     # as install(1) does, by a rename
