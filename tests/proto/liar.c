@@ -228,6 +228,18 @@ say_unpacked(const struct msg_unpack_layer *l)
 	say(MSG_UNPACKED, &u, KIND_SEALED);
 }
 
+/* Nobody listens to the other one any more: the job ends by this. */
+static void __attribute__((noreturn))
+fail_soon(void)
+{
+	int	 ms;
+
+	for (ms = 0; ms < 30 && plan->said == 0; ms++)
+		usleep(1000);
+	say(MSG_UNPACK_FAIL, sample(MSG_UNPACK_FAIL), KIND_SEALED);
+	_exit(0);
+}
+
 /* Of two layers the lower is the liar's, and the upper in what needs it. */
 static void
 play_layer(void)
@@ -240,6 +252,8 @@ play_layer(void)
 	upper = (m.u.unpack_layer.flags & LAYER_BOTTOM) == 0;
 	if ((m.u.unpack_layer.flags & LAYER_MERGED) != 0)
 		at(L_MERGE);
+	if (upper && state == L_UNPACKED)
+		fail_soon();
 	if (upper != (state == L_NEEDS) && state != L_MERGE)
 		wait_end();
 	if (upper)
