@@ -111,7 +111,7 @@ CONF	 = worker/conf/conf.o $(CONF_MORE) worker/link.o \
 	   common/record.o common/ref.o $(SANDBOX) $(PROTO) $(COMMON)
 CONF_MORE = worker/conf/config.o worker/conf/parse.o worker/conf/print.o \
 	   worker/conf/set.o worker/file.o worker/insecure.o worker/subids.o
-CONF_LIBS = -lbsd
+CONF_LIBS = $(call lib,bsd) $(call lib,md)
 
 CLI	 = worker/cli/berth.o $(CLI_MORE) \
 	   common/spawn.o common/record.o $(PROTO) $(COMMON)
