@@ -49,7 +49,7 @@ fuzz_header_OBJS = $(addprefix worker/fetch/,header.o retry.o)
 fuzz_http_llhttp_OBJS = worker/http/http_parse.o llhttp/llhttp.o \
 	   llhttp/api.o llhttp/http.o
 fuzz_http_parse_OBJS = worker/http/http_parse.o
-fuzz_http_query_OBJS = worker/http/http_query.o $(PROTO) $(COMMON)
+fuzz_http_query_OBJS = worker/http/http_query.o $(PROTO_ALL) $(COMMON)
 fuzz_index_OBJS = $(IMAGE_OBJS) tests/fuzz/why.o
 fuzz_index_LIBS = $(IMAGE_LIBS) -lbsd
 fuzz_manifest_OBJS = $(IMAGE_OBJS) tests/fuzz/why.o
