@@ -140,6 +140,8 @@ struct layers {
 enum image_find	 image_find(const char *name, char id[IMAGEID_SIZE]);
 /* images/<id>, opened; with a shared lock.  -1 with errno. */
 int		 image_open(const char *id);
+/* Closes it, and frees the lock whoever has the descriptor too.  -1: nothing */
+void		 image_close(int fd);
 int		 image_layers(const char *id, struct layers *);
 /* True when layers/<name> is whole. */
 int		 layer_stored(const char *name);

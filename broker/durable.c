@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,7 +52,7 @@ now(void)
 static uint64_t
 note_time(const char *path)
 {
-	char		 target[64];
+	char		 target[64], *end;
 	uint64_t	 when;
 	ssize_t		 n;
 
@@ -59,9 +60,10 @@ note_time(const char *path)
 		return (0);
 	target[n] = '\0';
 	if (strncmp(target, env.boot_id, UUID_SIZE - 1) != 0 ||
-	    sscanf(target + UUID_SIZE - 1, ".%" SCNu64, &when) != 1)
+	    target[UUID_SIZE - 1] != '.')
 		return (0);
-	return (when);
+	when = strtoull(target + UUID_SIZE, &end, 10);
+	return (*end == '\0' ? when : 0);
 }
 
 /* For each note, by path and name: fn says whether it stays.  How many do. */

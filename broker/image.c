@@ -136,6 +136,16 @@ image_open(const char *id)
 	return (fd);
 }
 
+/* A helper that dies, or was cloned and has not run yet, is no user of it. */
+void
+image_close(int fd)
+{
+	if (fd == -1)
+		return;
+	(void)flock(fd, LOCK_UN);
+	close(fd);
+}
+
 /* "sha256-" or "chain-sha256-" and 64 hex digits: what we wrote. */
 static int
 layer_name_ok(const char *s)

@@ -94,9 +94,8 @@ pod_mkdir(struct pod *p)
 		return (-1);
 	if ((p->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return (-1);
-	if (flock(p->dirfd, LOCK_EX | LOCK_NB) == -1)
-		return (-1);
-	if (store_mkdir_mapped(pod_path(p, path, "upper"), 0755) == -1)
+	if (flock(p->dirfd, LOCK_EX | LOCK_NB) == -1 ||
+	    store_mkdir_mapped(pod_path(p, path, "upper"), 0755) == -1)
 		return (-1);
 	return (store_mkdir_mapped(pod_path(p, path, "work"), 0700));
 }
@@ -115,8 +114,7 @@ pod_open(const struct pod *p, const char *path)
 
 /*
  * Takes out of upper what pid 1 puts there itself when the image has no
- * place for its mounts: these few names, and whatever else stands there
- * stays.
+ * place for its mounts: these few names, and nothing else.
  */
 static void
 pod_unmake_places(struct pod *p)
@@ -128,11 +126,11 @@ pod_unmake_places(struct pod *p)
 	size_t		 i;
 	int		 fd;
 
-	fd = pod_open(p, dirs[0]);
-	for (i = 0; fd != -1 && i < 3; i++)
-		(void)unlinkat(fd, files[i], 0);
-	if (fd != -1)
+	if ((fd = pod_open(p, dirs[0])) != -1) {
+		for (i = 0; i < 3; i++)
+			(void)unlinkat(fd, files[i], 0);
 		close(fd);
+	}
 	for (i = 0; i < 4; i++)
 		(void)unlinkat(p->dirfd, dirs[i], AT_REMOVEDIR);
 }
@@ -183,8 +181,7 @@ pod_free(struct pod *p)
 	child_kill(p->init);
 	pod_rmdir(p);
 	cgroup_free(p->cgroup);
-	if (p->imagefd != -1)
-		close(p->imagefd);
+	image_close(p->imagefd);
 	LIST_REMOVE(p, entry);
 	npods--;
 	free(p);

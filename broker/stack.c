@@ -5,7 +5,6 @@
  * export.  The work is berth-unpack's; the broker hands it the directories
  * and passes its one answer on.
  */
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -35,9 +34,7 @@ stack_end(struct stack *s, const char *why)
 	audit_outcome(&s->audit, s->intent, why == NULL ? "ok" : "failed",
 	    why);
 	child_kill(s->unpack);	/* that was its last word */
-	/* it has the descriptor too, and may take a moment to die */
-	(void)flock(s->imagefd, LOCK_UN);
-	close(s->imagefd);
+	image_close(s->imagefd);
 	if (s->client != NULL) {
 		client_setjob(s->client, NULL, NULL);
 		if (why == NULL)
@@ -162,8 +159,7 @@ stack_start(struct client *c, uint32_t id, const char *name,
 	child_send(s->unpack, type, 0, &u, -1);
 	return;
  fail:
-	if (s->imagefd != -1)
-		close(s->imagefd);
+	image_close(s->imagefd);
 	free(s);
 }
 

@@ -128,14 +128,17 @@ def test_rm_of_a_running_image_is_refused(store, registry):
     store.ok("image", "rm", id_)
 
 
-def test_rm_right_after_verify(store, registry, made):
-    """The verifier may still be dying when its word has been passed on."""
+def test_rm_right_after_use(store, registry):
+    """Who used it may still be dying when its word has been passed on."""
     d = lib.Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
         store.dir, lib.free_port()))
     try:
         for _ in range(25):
             id_ = store.fetch(registry.ref("busybox"))
             store.ok("image", "verify", id_)
+            store.ok("image", "rm", id_)
+            id_ = store.fetch(registry.ref("busybox"))
+            store.ok("run", id_, "--exec=/bin/true")
             store.ok("image", "rm", id_)
     finally:
         assert d.stop() == 0
