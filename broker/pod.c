@@ -26,7 +26,7 @@
 #include "../common/valid.h"
 #include "broker.h"
 
-#define POD_PATH	(UUID_SIZE + 16)
+#define POD_PATH	(UUID_SIZE + 40)
 #define TTYAUX_MAJOR	5	/* Linux, admin-guide/devices.txt */
 #define PTMX_MINOR	2
 
@@ -139,14 +139,12 @@ pod_unmake_places(struct pod *p)
 static void
 pod_unmake_work(struct pod *p)
 {
-	int	 fd;
+	int	 fd = pod_open(p, "work/work/incompat/volatile");
 
-	if ((fd = pod_open(p, "work/work/incompat")) == -1)
-		return;
-	if (unlinkat(fd, "volatile/dirty", 0) == 0 &&
-	    unlinkat(fd, "volatile", AT_REMOVEDIR) == 0)
-		(void)unlinkat(p->dirfd, "work/work/incompat", AT_REMOVEDIR);
-	close(fd);
+	if (fd != -1) {
+		(void)unlinkat(fd, "dirty", 0);
+		close(fd);
+	}
 }
 
 /*
@@ -156,7 +154,8 @@ pod_unmake_work(struct pod *p)
 static void
 pod_rmdir(struct pod *p)
 {
-	static const char *const parts[] = { "work/work", "work", "upper" };
+	static const char *const parts[] = { "work/work/incompat/volatile",
+	    "work/work/incompat", "work/work", "work", "upper" };
 	char	 path[POD_PATH];
 	size_t	 i;
 
@@ -164,8 +163,8 @@ pod_rmdir(struct pod *p)
 		return;
 	pod_unmake_places(p);
 	pod_unmake_work(p);
-	for (i = 0; i < 3; i++)
-		if (rmdir(pod_path(p, path, parts[i])) == -1 && i > 0 &&
+	for (i = 0; i < 5; i++)
+		if (rmdir(pod_path(p, path, parts[i])) == -1 && i > 2 &&
 		    errno != ENOENT && trash_put(path) == -1)
 			log_warn("%s: to trash", path);
 	(void)unlink(pod_path(p, path, "status"));
