@@ -136,8 +136,8 @@ def test_bytes_and_syncs_of_a_fetch(store, registry, fixed, tmp_path):
 
 
 @pytest.mark.parametrize("program", [
-    "berth", "berthd", "berth-init", "berth-unpack", "berth-http",
-    "berth-fetch"])
+    "berth", "berthd", "berth-conf", "berth-init", "berth-unpack",
+    "berth-http", "berth-fetch"])
 def test_libraries(program):
     r = subprocess.run(["ldd", os.path.join(lib.OUT, program)],
                        capture_output=True, text=True)
