@@ -173,6 +173,8 @@ def test_killed_helper_fails_its_job_only(daemon, store, registry, slow,
                                           name, delay):
     id_ = store.fetch(registry.ref("busybox"))
     app = store.popen("run", id_, "--", "cat", stdin=subprocess.PIPE)
+    lib.await_true("the first fetch's end",
+                   lambda: not children(daemon.proc.pid, name))
     p = store.popen(INSECURE, "fetch", slow.ref("redis"))
     killed = kill_one(daemon, name, delay)
     out, err = p.communicate(timeout=60)
