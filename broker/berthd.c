@@ -228,9 +228,9 @@ run_daemon(const struct options *o)
 		if (event_reinit(env.base) == -1)
 			fatalx("event loop");
 	}
+	setup_signals();	/* whom one can reach one can ask to stop */
 	client_listen();
 	confine();
-	setup_signals();
 	log_info("serving %s port %u, store %s", env.conf->listen,
 	    env.conf->port, env.conf->store);
 	control_start();

@@ -457,7 +457,7 @@ class Daemon:
 
     def up(self):
         assert self.proc.poll() is None, self.lines
-        return daemon_on(self.store) != 0
+        return daemon_on(self.store) == self.proc.pid   # no dead one
 
     def alive(self):
         return self.proc.poll() is None

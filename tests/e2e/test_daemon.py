@@ -58,6 +58,22 @@ def test_socket_is_private_and_goes(daemon, store):
     assert not os.path.exists(store.path("sock"))
 
 
+def test_stop_as_soon_as_it_listens(store):
+    conf = store.dir + ".conf"
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write('store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+            store.dir, lib.free_port()))
+    for _ in range(30):
+        p = subprocess.Popen([lib.BERTHD, "-d", "-f", conf],
+                             stdin=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+        while not lib.daemon_on(store):
+            assert p.poll() is None
+        p.terminate()
+        assert p.wait(20) == 0
+        assert not os.path.exists(store.path("sock"))
+
+
 def test_second_daemon_is_refused(daemon, store):
     r = lib.command([lib.BERTHD, "-d", "-f", daemon.conf])
     assert r.returncode == 1 and store.dir in r.stderr, r
