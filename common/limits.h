@@ -83,9 +83,9 @@
 #define MEMFD_MAX		(8 * MIB)	/* any sealed memfd */
 
 /* The broker. */
-#define CLIENTS_MAX		64
 #define JOBS_MAX		16
 #define PODS_MAX		1024
+#define CLIENTS_MAX		(PODS_MAX + 64)	/* a run has its caller */
 #define UNPACKERS_MAX		4	/* at once, per fetch job */
 #define APPS_MAX		32	/* declared in berthd.conf */
 #define PARAMS_MAX		32	/* per app */

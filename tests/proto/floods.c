@@ -19,7 +19,7 @@
 #include "drive.h"
 
 #define FLOOD		100000
-#define CROWD		48	/* connections at once; CLIENTS_MAX is 64 */
+#define CROWD		48	/* connections at once */
 
 static void
 nonblocking(int fd)
