@@ -221,13 +221,15 @@ class Bench:
         return self.berth(row, "run", *row.argv, ref, *row.run)
 
     def calm(self):
-        """Nothing of berth but the daemons: who is about to end would be
-        missed after the row."""
-        return lib.berths().keys() == set(self.daemons())
+        """An inventory with nothing of berth but the daemons: who is about
+        to end would be missed after the row."""
+        now = self.inventory()
+        pids = {int(x.split()[0]) for x in now["processes"]
+                if x.split()[1].startswith("berth")}
+        return now if pids == set(self.daemons()) else None
 
     def judge(self, row):
-        lib.await_true("calm", self.calm)
-        before = self.inventory()
+        before = lib.await_true("calm", self.calm)
         self.inventories.append(before)
         try:
             if row.own:
