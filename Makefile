@@ -332,7 +332,7 @@ demo:
 # What tries to get out of a container, from inside.
 PROBE	 = $(addprefix tests/hostile/,probe.o probe_calls.o probe_files.o \
 	   probe_self.o)
-$(OUT)/probe: $(call obj,$(PROBE))
+$(OUT)/probe: $(addprefix $(INIT_OBJDIR)/,$(PROBE))
 	$(CC) $(STATIC_LDFLAGS) -o $@ $^
 
 lint: $(SECCOMP) $(OUT)/gen/syscalls.h

@@ -294,6 +294,8 @@ int	 durable_note(const char *name);
  * written until then will be on the disk.  NULL with errno.
  */
 struct child *durable_sync(uint64_t *when, child_done, void *arg);
+/* Why it failed: what it said, or how it ended. */
+const char *durable_fate(const char *why, int status);
 /* Takes away the notes that were made before. */
 void	 durable_clear(uint64_t when);
 /* What is due later is due now. */

@@ -312,8 +312,7 @@ client_synced(void *arg, const char *why, int status)
 	client_setjob(c, NULL, NULL);
 	if (why != NULL || status != 0) {
 		client_fail(c, c->id, 1, "%s: fetched, but not synced to the "
-		    "disk: %s", c->result,
-		    child_fate("berth-unpack", why, status));
+		    "disk: %s", c->result, durable_fate(why, status));
 		return;
 	}
 	durable_clear(c->synced);

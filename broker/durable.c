@@ -34,6 +34,7 @@ static struct event	*timer;
 static struct child	*helper;
 static uint64_t		 begun;		/* when it was started */
 static uint64_t		 before;	/* what durable_clear() clears */
+static char		 reason[MSG_TEXT_SIZE];	/* the helper's last word */
 
 static void	 durable_later(void);
 
@@ -144,7 +145,7 @@ durable_done(void *arg, const char *why, int status)
 	helper = NULL;
 	if (why != NULL || status != 0)
 		log_warnx("not synced to the disk: %s",
-		    child_fate("berth-unpack", why, status));
+		    durable_fate(why, status));
 	else
 		durable_clear(begun);
 }
@@ -202,7 +203,19 @@ void
 durable_on_fail(void *child, struct msg *m)
 {
 	(void)child;
-	log_warnx("sync: %s", m->u.unpack_fail.text);
+	memcpy(reason, m->u.unpack_fail.text, sizeof(reason));
+}
+
+const char *
+durable_fate(const char *why, int status)
+{
+	static char	 text[MSG_TEXT_SIZE];
+
+	if (*reason == '\0')
+		return (child_fate("berth-unpack", why, status));
+	memcpy(text, reason, sizeof(text));
+	*reason = '\0';
+	return (text);
 }
 
 struct child *

@@ -426,6 +426,9 @@ def _(bench):
      "descriptors grow", cve="CVE-2022-31030 CVE-2022-1708 CVE-2022-23471 "
      "CVE-2025-64329", own=True)
 def _(bench):
+    if lib.SANITIZED:
+        pytest.skip("a sanitizer keeps what is freed")
+
     def rss():
         with open("/proc/%d/status" % bench.http.worker(),
                   encoding="ascii") as f:
