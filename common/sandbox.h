@@ -25,46 +25,13 @@
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
 #define SANDBOX_SANITIZED	1
-/* drop.c: for the broker too */
-
-/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
-int	 sandbox_drop(uint64_t keep);
-
-/*
- * Installs a filter made at build time (seccomp-gen).  A debug build says
- * what it refused.
- */
-int	 sandbox_seccomp(const struct sock_filter *, size_t n);
-
 #endif
 #endif
 #ifdef __SANITIZE_ADDRESS__
 #define SANDBOX_SANITIZED	1
-/* drop.c: for the broker too */
-
-/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
-int	 sandbox_drop(uint64_t keep);
-
-/*
- * Installs a filter made at build time (seccomp-gen).  A debug build says
- * what it refused.
- */
-int	 sandbox_seccomp(const struct sock_filter *, size_t n);
-
 #endif
 #ifndef SANDBOX_SANITIZED
 #define SANDBOX_SANITIZED	0
-/* drop.c: for the broker too */
-
-/* Every capability but those of keep (bits 1 << CAP_*) goes, for ever. */
-int	 sandbox_drop(uint64_t keep);
-
-/*
- * Installs a filter made at build time (seccomp-gen).  A debug build says
- * what it refused.
- */
-int	 sandbox_seccomp(const struct sock_filter *, size_t n);
-
 #endif
 
 /* A file of the host that stays readable in the new root. */
