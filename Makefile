@@ -249,6 +249,8 @@ test_pathtree_LIBS = $(IMAGE_LIBS)
 
 test_tarwalk_OBJS = $(addprefix broker/unpack/,tarwalk.o tarhead.o \
 	   tarpax.o) common/log.o
+test_child_OBJS = broker/child.o proto/evchan.o $(PROTO_BROKER) $(COMMON)
+test_child_LIBS = -levent_core
 test_decode_OBJS = broker/unpack/decode.o
 test_decode_LIBS = -lisal -lz -lzstd
 test_ring_OBJS = $(addprefix broker/unpack/,ring.o decode.o hash.o)

@@ -77,11 +77,14 @@ child_reap(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	while ((r = waitpid(c->pid, &c->status, 0)) == -1 && errno == EINTR)
-		continue;
-	if (r == -1)
-		log_warn("%s: wait", c->name);
-	c->reaped = 1;
+	if (!c->reaped) {
+		while ((r = waitpid(c->pid, &c->status, 0)) == -1 &&
+		    errno == EINTR)
+			continue;
+		if (r == -1)
+			log_warn("%s: wait", c->name);
+		c->reaped = 1;
+	}
 	child_over(c);
 }
 
@@ -193,6 +196,12 @@ child_finish(struct child *c)
 	evchan_free(c->ec);
 	c->ec = NULL;
 	child_signal(c, SIGKILL);
+	/*
+	 * Its end may have been seen ahead of its last words, when these were
+	 * many: then nothing more comes, and the loop is told to go on.
+	 */
+	if (c->reaped)
+		event_active(c->ev, EV_READ, 0);
 }
 
 void
