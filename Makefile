@@ -251,6 +251,8 @@ test_tarwalk_OBJS = $(addprefix broker/unpack/,tarwalk.o tarhead.o \
 	   tarpax.o) common/log.o
 test_child_OBJS = broker/child.o proto/evchan.o $(PROTO_BROKER) $(COMMON)
 test_child_LIBS = -levent_core
+test_durable_OBJS = broker/durable.o common/log.o
+test_durable_LIBS = -levent_core
 test_decode_OBJS = broker/unpack/decode.o
 test_decode_LIBS = -lisal -lz -lzstd
 test_ring_OBJS = $(addprefix broker/unpack/,ring.o decode.o hash.o)

@@ -49,22 +49,27 @@ now(void)
 	return ((uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec);
 }
 
-/* When the note was written; 0 when that was in an earlier boot. */
-static uint64_t
-note_time(const char *path)
+/*
+ * When the note was written; 0 when that was in an earlier boot.  -1 when it
+ * has gone: another broker has synced what it named.
+ */
+static int
+note_time(const char *path, uint64_t *when)
 {
 	char		 target[64], *end;
-	uint64_t	 when;
 	ssize_t		 n;
 
+	*when = 0;
 	if ((n = readlink(path, target, sizeof(target) - 1)) == -1)
-		return (0);
+		return (errno == ENOENT ? -1 : 0);
 	target[n] = '\0';
 	if (strncmp(target, env.boot_id, UUID_SIZE - 1) != 0 ||
 	    target[UUID_SIZE - 1] != '.')
 		return (0);
-	when = strtoull(target + UUID_SIZE, &end, 10);
-	return (*end == '\0' ? when : 0);
+	*when = strtoull(target + UUID_SIZE, &end, 10);
+	if (*end != '\0')
+		*when = 0;
+	return (0);
 }
 
 /* For each note, by path and name: fn says whether it stays.  How many do. */
@@ -99,12 +104,19 @@ note_remove(const char *path)
 	return (1);
 }
 
-/* What came while the disk was busy waits for the next time. */
+/*
+ * What came while the disk was busy waits for the next time.  What could not
+ * be dropped is no better for a sync: its note is the next broker's.
+ */
 static int
 note_clear(const char *path, const char *name)
 {
+	uint64_t	 when;
+
 	(void)name;
-	return (note_time(path) < before ? note_remove(path) : 1);
+	if (note_time(path, &when) == -1 || when == 0)
+		return (0);
+	return (when < before ? note_remove(path) : 1);
 }
 
 void
@@ -121,10 +133,13 @@ durable_clear(uint64_t when)
 static int
 note_drop(const char *path, const char *name)
 {
-	char	 lost[512];
-	int	 image = strncmp(name, "sha512-", 7) == 0;
+	char		 lost[512];
+	uint64_t	 when;
+	int		 image = strncmp(name, "sha512-", 7) == 0;
 
-	if (note_time(path) != 0)
+	if (note_time(path, &when) == -1)
+		return (0);
+	if (when != 0)
 		return (1);
 	snprintf(lost, sizeof(lost), "%s/%.200s", image ? "images" : "layers",
 	    name);
