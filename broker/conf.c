@@ -46,20 +46,28 @@ file_why(int fd, mode_t forbidden)
 	return (NULL);
 }
 
+/*
+ * Looked at before it is opened: the open alone of a device or a fifo can do
+ * something, and berth-conf may ask for any path.
+ */
 static int
 file_open(const char *path, mode_t forbidden, const char **why)
 {
-	int	 fd;
+	char	 again[32];
+	int	 fd, there;
 
-	/* Without O_NONBLOCK a fifo would hold us up here. */
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) == -1) {
+	if ((there = open(path, O_PATH | O_CLOEXEC)) == -1) {
 		*why = strerror(errno);
 		return (-1);
 	}
-	if ((*why = file_why(fd, forbidden)) == NULL)
-		return (fd);
-	close(fd);
-	return (-1);
+	fd = -1;
+	if ((*why = file_why(there, forbidden)) == NULL) {
+		snprintf(again, sizeof(again), "/proc/self/fd/%d", there);
+		if ((fd = open(again, O_RDONLY | O_CLOEXEC)) == -1)
+			*why = strerror(errno);
+	}
+	close(there);
+	return (fd);
 }
 
 /* Whether it still listens shows when it is heard. */

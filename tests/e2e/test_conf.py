@@ -67,6 +67,21 @@ def test_no_regular_file(conf, tmp_path):
     refused(str(tmp_path / "none"), "No such file or directory")
 
 
+def test_a_fifo_is_not_opened(conf, tmp_path):
+    """Its writer is not let go: to look at it does nothing."""
+    fifo = str(tmp_path / "token")
+    os.mkfifo(fifo, 0o600)
+    writer = subprocess.Popen(["/bin/sh", "-c", ": >'%s'" % fifo])
+    try:
+        for _ in range(20):
+            refused(conf('token file "%s"\n' % fifo),
+                    'token file "%s": not a regular file' % fifo, "1:")
+        assert writer.poll() is None
+    finally:
+        os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
+        writer.wait()
+
+
 def test_too_large(conf):
     assert check(conf("\n" * 262144)).returncode == 0
     refused(conf("\n" * 262145), "too large")
