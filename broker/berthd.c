@@ -249,6 +249,8 @@ main(int argc, char *argv[])
 	/* ahead of the first child: what is ignored is asked once */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	/* whose parent ignores it would never hear how a child ended */
+	signal(SIGCHLD, SIG_DFL);
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	log_init(env.private ? "berth" : "berthd", o.verbose);

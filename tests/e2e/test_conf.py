@@ -82,6 +82,13 @@ def test_a_fifo_is_not_opened(conf, tmp_path):
         writer.wait()
 
 
+def test_a_parent_that_ignores_its_children(conf):
+    """Nor does it take from us how ours ended."""
+    argv = ["env", "--ignore-signal=CHLD", lib.BERTHD, "-n", "-f", conf()]
+    r = lib.command(argv)
+    assert (r.returncode, r.stderr) == (0, "configuration OK\n"), r
+
+
 def test_too_large(conf):
     assert check(conf("\n" * 262144)).returncode == 0
     refused(conf("\n" * 262145), "too large")
