@@ -55,7 +55,10 @@ write_layers(const struct fetch *f, const char *path)
 	return (r);
 }
 
-/* images/<id>, whole or not at all; two brokers may race to the same. */
+/*
+ * images/<id>, whole or not at all; two brokers may race to the same.  What
+ * is there already keeps what is known of it: it may have been synced.
+ */
 static int
 write_image(struct fetch *f, const char *id)
 {
@@ -65,6 +68,9 @@ write_image(struct fetch *f, const char *id)
 	char	 to[IMAGEID_SIZE + 16];
 	int	 i, r;
 
+	snprintf(to, sizeof(to), "images/%s", id);
+	if (access(to, F_OK) == 0)
+		return (0);
 	store_temp(dir, sizeof(dir), "tmp/image-");
 	if (mkdir(dir, 0755) == -1)
 		return (-1);
@@ -75,7 +81,6 @@ write_image(struct fetch *f, const char *id)
 	snprintf(path, sizeof(path), "%s/layers", dir);
 	if (r == 0)
 		r = write_layers(f, path);
-	snprintf(to, sizeof(to), "images/%s", id);
 	if (r == 0)
 		r = durable_note(id);
 	if (r == 0)

@@ -71,6 +71,22 @@ def test_daemon_syncs_when_it_is_quiet(store, registry):
         d.stop()
 
 
+def test_image_that_was_synced_stays_so(store, registry):
+    """Fetched once more, by another name: a power cut takes none of it."""
+    d = daemon(store)
+    try:
+        id_ = store.fetch(registry.ref("busybox"))
+        lib.await_true("all synced", lambda: notes(store) == [])
+        head, _ = registry.request("GET", "busybox/manifests/latest",
+                                   media=lib.MANIFEST)
+        again = "@".join((registry.ref("busybox"),
+                          head["Docker-Content-Digest"]))
+        assert store.fetch(again) == id_
+        assert notes(store) == []
+    finally:
+        d.stop()
+
+
 def test_notes_of_a_killed_broker(store, registry):
     """The next one of the same boot syncs; nothing is dropped."""
     d = daemon(store)
