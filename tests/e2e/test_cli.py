@@ -73,6 +73,12 @@ def test_closed_standard_streams(shared):
     assert p.wait(20) == 7
 
 
+def test_password_before_a_host_like_a_digest(shared):
+    r = shared("fetch", "docker://user:sesame@sha.example/a")
+    lib.failed(r, 1, "docker://user:...@sha.example/a")
+    assert "sesame" not in r.stderr
+
+
 @pytest.mark.parametrize("args, status", [
     (("run", "--", "echo", "x"), 125), (("image", "list"), 1)],
     ids=lambda x: str(x[0]) if isinstance(x, tuple) else None)

@@ -33,7 +33,7 @@ name_show(char *dst, size_t size, const char *typed)
 	else
 		start += 3;
 	for (p = start; (p = strchr(p, '@')) != NULL; p++)
-		if (strncmp(p + 1, "sha", 3) != 0)
+		if (strncmp(p + 1, "sha256:", 7) != 0)
 			at = p;
 	if (at != NULL && (colon = memchr(start, ':',
 	    (size_t)(at - start))) != NULL) {
