@@ -189,6 +189,7 @@ void
 http_push_state(void)
 {
 	struct msg_http_state	 s;
+	const char		*at = "", *why = "";
 	unsigned int		 i;
 
 	if (worker == NULL)
@@ -199,17 +200,20 @@ http_push_state(void)
 		if (*apps[i].id != '\0')
 			continue;
 		s.flags &= ~(uint32_t)HTTP_READY;
-		snprintf(s.reason, sizeof(s.reason), "%.250s", apps[i].why);
+		why = apps[i].why;
 	}
 	if (access("tmp", W_OK) == -1) {
 		s.flags &= ~(uint32_t)HTTP_READY;
-		snprintf(s.reason, sizeof(s.reason), "store: %s",
-		    strerror(errno));
+		at = "store: ";
+		why = strerror(errno);
 	}
 	if (env.stopping) {
 		s.flags = HTTP_HEALTHY | HTTP_STOPPING;
-		snprintf(s.reason, sizeof(s.reason), "stopping");
+		at = "";
+		why = "stopping";
 	}
+	/* once: a shorter text would leave the end of a longer one */
+	snprintf(s.reason, sizeof(s.reason), "%s%.240s", at, why);
 	child_send(worker, MSG_HTTP_STATE, 0, &s, -1);
 }
 

@@ -187,6 +187,23 @@ def test_not_ready_without_its_image(store, registry):
         s.stop()
 
 
+def test_why_not_ready_with_shorter_and_shorter_reasons(store, registry):
+    """Nothing of a longer one may stay behind what replaces it."""
+    s = Service(store, registry, more="".join(
+        'app "%s" {\n\timage "%s"\n}\n' % (name, registry.ref("no-image"))
+        for name in ("long" * 15, "b")))
+    try:
+        for name in ("long" * 15, "b"):
+            s.wait_for("berthd: app %s: 127.0.0.1" % name)
+        code, body = s.get("/ready", timeout=5)
+        assert code == 503 and '"message":"app b: ' in body, body
+        assert s.get("/terminate", timeout=5)[0] == 200
+        assert s.proc.wait(20) == 0
+        assert not [x for x in s.lines if "berth-http" in x], s.lines
+    finally:
+        s.kill()
+
+
 def test_term_is_terminate(service):
     assert service.get("/start?key=k")[0] == 200
     assert service.stop() == 0
