@@ -125,8 +125,10 @@ store_claim(void)
 	if (fd == -1)
 		fatal("store %s: daemon", env.conf->store);
 	for (n = 2000 / 20; flock(fd, LOCK_EX | LOCK_NB) == -1; n--) {
-		if (errno != EWOULDBLOCK || n == 0)
-			fatal("store %s: another berthd serves it",
+		if (errno != EWOULDBLOCK)
+			fatal("store %s: daemon", env.conf->store);
+		if (n == 0)
+			fatalx("store %s: another berthd serves it",
 			    env.conf->store);
 		(void)nanosleep(&moment, NULL);
 	}

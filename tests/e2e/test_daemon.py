@@ -76,7 +76,9 @@ def test_stop_as_soon_as_it_listens(store):
 
 def test_second_daemon_is_refused(daemon, store):
     r = lib.command([lib.BERTHD, "-d", "-f", daemon.conf])
-    assert r.returncode == 1 and store.dir in r.stderr, r
+    assert r.returncode == 1, r
+    assert r.stderr == ("berthd: store %s: another berthd serves it\n" %
+                        store.dir), r
     assert daemon.alive()
 
 
