@@ -118,9 +118,14 @@ def test_missing_privilege_is_seen(store):
 
 def test_a_store_without_marks_is_seen(store):
     """No file system of the kernel's own keeps user.* attributes."""
-    r = lib.command([lib.BERTH, "--dir=/proc/nowhere/store", "check"])
+    r = lib.command(["sh", "-c", '"$@" 2>&1', "sh", lib.BERTH,
+                     "--dir=/proc/nowhere/store", "check"])
     assert r.returncode == 1
-    assert "MISSING   store's file system: /proc: " in r.stdout
+    *_, row, sum_up = r.stdout.splitlines()     # in this order
+    assert row.startswith("MISSING   store's file system: /proc: ")
+    assert row.endswith("; no layer can be stored, which takes user.* "
+                        "attributes")
+    assert sum_up.startswith("berth: this host cannot run containers: ")
 
 
 # Its processes.

@@ -152,9 +152,8 @@ static int
 check_host(const struct options *o)
 {
 	static const struct probe	 store = { "store's file system", 1,
-					    NULL, 0, "it keeps no marks of "
-					    "removed files (user.* attributes)"
-					    };
+					    NULL, 0, "no layer can be stored, "
+					    "which takes user.* attributes" };
 	struct result			 r;
 	size_t				 i, missing = 0;
 
@@ -173,6 +172,7 @@ check_host(const struct options *o)
 	print_one(&store, &r, o->json, 0);
 	if (o->json)
 		printf("\n]\n");
+	fflush(stdout);
 	if (missing > 0)
 		log_warnx("this host cannot run containers: %zu of what is "
 		    "needed %s missing", missing, missing == 1 ? "is" : "are");
