@@ -212,6 +212,18 @@ def test_options_behind_the_image(shared):
     assert (r.returncode, r.stdout) == (0, "late\n"), r
 
 
+@pytest.mark.parametrize("words, operands", [
+    (("run",), "IMAGE"), (("fetch",), "IMAGE"),
+    (("image", "rm"), "IMAGE"), (("image", "cat-manifest"), "IMAGE"),
+    (("image", "export", "--oci", "x"), "IMAGE DEST")])
+def test_missing_operands_are_named(words, operands):
+    r = lib.command([lib.BERTH, *words])
+    assert r.returncode == 2
+    command = " ".join(words[:2] if words[0] == "image" else words[:1])
+    assert r.stderr.splitlines()[0] == "berth: %s: needs %s" % (command,
+                                                               operands)
+
+
 def test_id_is_not_fetched(store):
     lib.failed(store("fetch", "sha512-0123"), 1, "sha512-0123")
 

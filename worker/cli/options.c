@@ -426,8 +426,10 @@ parse_end(struct parse *p)
 		    info->args ? "one IMAGE only; what the app shall get "
 		    "stands behind \"--\"" : "too many arguments"));
 	if (o->operands.n < info->min) {
+		/* all but the " ..." or " [" of what may follow */
 		snprintf(p->why, p->whysize, "%s: needs %.*s", info->name,
-		    (int)strcspn(info->operands, ".["), info->operands);
+		    (int)strcspn(info->operands, ".[") -
+		    (strpbrk(info->operands, ".[") != NULL), info->operands);
 		return (-1);
 	}
 	if (o->command == CMD_IMAGE_EXPORT && o->form == -1) {
