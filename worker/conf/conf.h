@@ -64,6 +64,7 @@ struct config {
 	char	*tokenfile;	/* or NULL */
 	char	 token[CONFIG_TOKEN_MAXLEN + 1];	/* or empty */
 	uint32_t insecure;	/* INSECURE_* */
+	uint32_t insecure_seen;	/* the words, by their number */
 	uint32_t idbase;	/* host id of the containers' id 0 */
 	uint32_t idcount;	/* <= IDRANGE_COUNT; workers come behind */
 	char	*group;		/* control group by name, or NULL */
@@ -128,7 +129,6 @@ void		 config_param_clear(struct config_param *);
 struct config_app *config_add_app(struct config *, const char *name,
 		    const char **why);
 /* What can only be said when all of an app is known. */
-const char	*config_check_app(const struct config_app *);
 /* Frees what it holds and zeroes it. */
 void		 config_app_clear(struct config_app *);
 

@@ -116,8 +116,14 @@ insecure : %empty
 		check("insecure-options", $3, config_set_insecure(conf, $3));
 		free($3);
 	}
-	| insecure optnl IMAGE { conf->insecure |= INSECURE_IMAGE; }
-	| insecure optnl NONE
+	| insecure optnl IMAGE {
+		check("insecure-options", "image",
+		    config_set_insecure(conf, "image"));
+	}
+	| insecure optnl NONE {
+		check("insecure-options", "none",
+		    config_set_insecure(conf, "none"));
+	}
 	;
 
 optnl	: %empty
@@ -256,17 +262,17 @@ keyword(int token)
 	return (keywords[i].word);
 }
 
+#define SEEN(token)	(1ULL << ((token) - STORE))
+
 /* True when the keyword's bit was not yet in *seen, where it is then. */
 static int
 once(uint64_t *seen, int token)
 {
-	uint64_t	 bit = 1ULL << (token - STORE);
-
-	if (*seen & bit) {
+	if (*seen & SEEN(token)) {
 		tell("%s: said twice", keyword(token));
 		return (0);
 	}
-	*seen |= bit;
+	*seen |= SEEN(token);
 	return (1);
 }
 
@@ -305,8 +311,9 @@ app_open(char *name)
 static void
 app_close(void)
 {
-	if (app != nowhere)
-		check("app", app->name, config_check_app(app));
+	/* a wrong one was told already */
+	if (app != nowhere && (app->seen & SEEN(IMAGE)) == 0)
+		check("app", app->name, "has no image");
 	app = nowhere;
 }
 

@@ -109,9 +109,13 @@ const char *
 config_set_insecure(struct config *c, const char *word)
 {
 	uint32_t	 bits;
+	int		 i;
 
-	if (insecure_find(word, strlen(word), strncmp, &bits) == -1)
+	if ((i = insecure_find(word, strlen(word), strncmp, &bits)) == -1)
 		return ("not " INSECURE_WORDS " or all");
+	if ((c->insecure_seen & 1U << i) != 0)
+		return ("said twice");
+	c->insecure_seen |= 1U << i;
 	c->insecure |= bits;
 	return (NULL);
 }
@@ -377,12 +381,4 @@ config_add_app(struct config *c, const char *name, const char **why)
 	c->apps = grown;
 	strlcpy(grown[c->napps].name, name, sizeof(grown->name));
 	return (&grown[c->napps++]);
-}
-
-const char *
-config_check_app(const struct config_app *a)
-{
-	if (a->image == NULL)
-		return ("has no image");
-	return (NULL);
 }
