@@ -19,6 +19,8 @@
 
 %code {
 #define WORD_MAXLEN	(CONF_WORD_SIZE - 1)	/* or quoted string */
+#define SET_INSECURE(word)	check("insecure-options", word, \
+				    config_set_insecure(conf, word))
 
 static struct {			/* the text being read */
 	const char	*path;
@@ -112,18 +114,9 @@ main	: STORE STRING {
 	;
 
 insecure : %empty
-	| insecure optnl STRING {
-		check("insecure-options", $3, config_set_insecure(conf, $3));
-		free($3);
-	}
-	| insecure optnl IMAGE {
-		check("insecure-options", "image",
-		    config_set_insecure(conf, "image"));
-	}
-	| insecure optnl NONE {
-		check("insecure-options", "none",
-		    config_set_insecure(conf, "none"));
-	}
+	| insecure optnl STRING { SET_INSECURE($3); free($3); }
+	| insecure optnl IMAGE { SET_INSECURE("image"); }
+	| insecure optnl NONE { SET_INSECURE("none"); }
 	;
 
 optnl	: %empty
