@@ -73,6 +73,8 @@ http_declare(void)
 	memset(&hello, 0, sizeof(hello));
 	hello.token_needed = !env.conf->loopback;
 	hello.napps = napps;
+	/* all of this before it has its turn to read */
+	evchan_room(child_chan(worker), APPS_MAX * (1 + PARAMS_MAX));
 	snprintf(hello.token, sizeof(hello.token), "%s", env.conf->token);
 	child_send(worker, MSG_HTTP_HELLO, 0, &hello, listenfd);
 	explicit_bzero(&hello, sizeof(hello));

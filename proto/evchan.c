@@ -31,7 +31,7 @@ struct evchan {
 	struct chan		 c;
 	struct event		*rd, *wr;
 	STAILQ_HEAD(, out)	 queue;
-	size_t			 n, nfds;
+	size_t			 n, nfds, max;
 	const evchan_handler	*table;
 	evchan_gone		 gone;
 	void			*arg;
@@ -57,6 +57,7 @@ evchan_new(struct event_base *base, int fd, enum peer self, enum peer other,
 	}
 	chan_init(&e->c, fd, self, other);
 	STAILQ_INIT(&e->queue);
+	e->max = CHAN_QUEUE_MAX;
 	e->table = table;
 	e->gone = gone;
 	e->arg = arg;
@@ -189,7 +190,7 @@ evchan_queue(struct evchan *e, enum msg_type type, uint32_t id,
 	struct out	*o;
 	size_t		 size = msg_info[type].size;
 
-	if (e->n >= CHAN_QUEUE_MAX ||
+	if (e->n >= e->max ||
 	    (fd != -1 && e->nfds >= CHAN_QUEUE_FDS_MAX)) {
 		errno = ENOBUFS;
 		return (-1);
@@ -228,6 +229,12 @@ evchan_send(struct evchan *e, enum msg_type type, uint32_t id,
 			return (-1);
 	}
 	return (evchan_queue(e, type, id, payload, fd));
+}
+
+void
+evchan_room(struct evchan *e, size_t more)
+{
+	e->max = CHAN_QUEUE_MAX + more;
 }
 
 size_t

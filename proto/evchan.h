@@ -39,6 +39,8 @@ void		 evchan_free(struct evchan *);
  */
 int		 evchan_send(struct evchan *, enum msg_type, uint32_t id,
 		    const void *payload, int fd);
+/* So many more than CHAN_QUEUE_MAX may wait: the peer is told much at once. */
+void		 evchan_room(struct evchan *, size_t more);
 /* Messages that wait. */
 size_t		 evchan_queued(const struct evchan *);
 

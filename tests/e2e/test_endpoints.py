@@ -204,6 +204,25 @@ def test_why_not_ready_with_shorter_and_shorter_reasons(store, registry):
         s.kill()
 
 
+def test_as_many_apps_and_parameters_as_may_be(store):
+    """The worker hears of all, more than may wait for anybody else."""
+    params = "".join('parameter "p%d" environment "E%d"\n' % (i, i)
+                     for i in range(32))
+    port = lib.free_port()
+    d = Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+        store.dir, port) + "".join(
+        'app "a%d" {\nimage "docker://127.0.0.1:1/x"\n%s}\n' % (i, params)
+        for i in range(32)))
+    try:
+        lib.await_true("the worker", lambda: "app a31: " in http(
+            port, "/ready", timeout=5)[1])
+        assert http(port, "/terminate", timeout=5)[0] == 200
+        assert d.proc.wait(20) == 0
+        assert not [x for x in d.lines if "berth-http" in x], d.lines
+    finally:
+        d.kill()
+
+
 def test_term_is_terminate(service):
     assert service.get("/start?key=k")[0] == 200
     assert service.stop() == 0
