@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * Building and reading records.  Built by berth-unpack, the command line
- * and the broker; read by berth-init alone, whose only parser of foreign
- * bytes this is.
+ * Building and reading records.  Built by berth-unpack, berth-conf, the
+ * command line and the broker; read by berth-init alone, whose only parser
+ * of foreign bytes this is.
  */
 #include <sys/mman.h>
 #include <sys/stat.h>
