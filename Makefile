@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: ISC
+# Copyright (c) 2026 The berth authors
 # berth: one flat Makefile.  The object lists say who links what; what a
 # program may link at all is checked by tests/links.sh.
 #
