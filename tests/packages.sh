@@ -13,7 +13,7 @@
 #   demo:  docker-distribution skopeo busybox curl python3
 #   check: clang compiler-rt libcmocka-devel python3-pytest mandoc umoci
 #     redis nginx strace e2fsprogs util-linux zstd openssl binutils iproute
-#     procps-ng valgrind llhttp-devel
+#     procps-ng valgrind, and the C source of llhttp in LLHTTP_DIR
 set -eu
 
 build="gcc make bison libc6-dev libevent-dev libbsd-dev libmd-dev
