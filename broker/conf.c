@@ -4,7 +4,9 @@
  * The configuration, as the broker gets it: berth-conf reads the text, and
  * what it says is checked like any helper's words.  Nothing serves yet.
  */
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -246,9 +248,13 @@ conf_on_conf_done(void *arg, struct msg *m)
 static void
 hear(struct loading *l)
 {
-	struct msg	 m;
-	int		 n = 1;
+	static const struct timeval	 patience = { 30, 0 };
+	struct msg			 m;
+	int				 n = 1;
 
+	if (setsockopt(l->chan.fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
+	    sizeof(patience)) == -1)
+		fatal("SO_RCVTIMEO");
 	while (!l->done && l->why == NULL &&
 	    (n = chan_recv(&l->chan, &m)) == 1) {
 		chan_debug(&l->chan, "->", m.hdr.type, m.hdr.id, m.fd);
@@ -257,7 +263,9 @@ hear(struct loading *l)
 			close(m.fd);
 	}
 	if (n == -1)
-		l->why = l->chan.why != NULL ? l->chan.why : strerror(errno);
+		l->why = l->chan.why != NULL ? l->chan.why :
+		    errno == EAGAIN ? "no word for 30 seconds" :
+		    strerror(errno);
 	explicit_bzero(&m, sizeof(m));	/* a token, variables */
 }
 

@@ -30,6 +30,8 @@
 /* Quiet after the last commit: a fetch of many layers is synced once. */
 static const struct timeval	 quiet = { 5, 0 };
 
+#define LONGEST	(30 * UINT64_C(1000000000))	/* ns */
+
 static struct event	*timer;
 static struct child	*helper;
 static uint64_t		 begun;		/* when it was started */
@@ -182,9 +184,16 @@ durable_due(evutil_socket_t fd, short what, void *arg)
 	durable_begin();
 }
 
+/* Each commit begins the quiet anew, but not for ever. */
 static void
 durable_later(void)
 {
+	static uint64_t	 first;
+
+	if (timer == NULL || !evtimer_pending(timer, NULL))
+		first = now();
+	else if (now() - first > LONGEST)
+		return;
 	if ((timer == NULL && (timer = evtimer_new(env.base, durable_due,
 	    NULL)) == NULL) || evtimer_add(timer, &quiet) == -1)
 		fatalx("timer");

@@ -195,6 +195,16 @@ start_image(struct fetch *f)
 	return (f->image == NULL ? -1 : 0);
 }
 
+static int
+layers_stored(const struct layers *l)
+{
+	unsigned int	 i;
+
+	for (i = 0; i < l->n && layer_stored(l->name[i]); i++)
+		continue;
+	return (i == l->n);
+}
+
 /* Answers from the store what needs no registry.  True when answered. */
 static int
 fetch_stored(const struct msg_fetch *m, const struct fetch_cb *cb,
@@ -205,7 +215,7 @@ fetch_stored(const struct msg_fetch *m, const struct fetch_cb *cb,
 
 	memset(known, 0, sizeof(*known));
 	if (ref_load(m->ref, &m->platform, known) == 0 &&
-	    image_layers(known->id, &layers) == 0) {
+	    image_layers(known->id, &layers) == 0 && layers_stored(&layers)) {
 		if (m->policy == PULL_UPDATE)
 			return (0);
 		cb->done(cb->arg, known->id, NULL);

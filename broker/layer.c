@@ -421,7 +421,8 @@ layer_commit(struct layer *l, int chain, uint64_t bytes)
 		if (trash_put(work) == -1)
 			return (-1);
 	}
-	if (durable_note(l->name) == -1)
+	/* another broker's may be on the disk already: no note then */
+	if (!layer_stored(l->name) && durable_note(l->name) == -1)
 		return (-1);
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == -1) {
 		if (errno != EEXIST)

@@ -5,6 +5,7 @@ synced and when, and what a broker finds after a reboot."""
 import errno
 import os
 import re
+import shutil
 
 import pytest
 
@@ -138,6 +139,16 @@ def test_an_image_not_synced_keeps_the_layers_that_were(store, registry):
     assert (store.images(), store.layers()) == ([], layers)
     r = store.ok(INSECURE, "fetch", ref)
     assert r.stdout.strip() == id_ and "Downloading layer" not in r.stderr
+
+
+def test_a_layer_that_is_gone_is_fetched_again(store, registry):
+    """However it went: an image is stored when all of it is."""
+    ref = registry.ref("busybox")
+    id_ = store.fetch(ref)
+    shutil.rmtree(store.path("layers", store.layers()[0]))
+    r = store.run(ref, "--exec=/bin/true")
+    assert r.returncode == 0 and "Downloading layer" in r.stderr, r
+    assert store.fetch(ref) == id_
 
 
 def test_torn_ids_file(store):
