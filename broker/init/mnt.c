@@ -18,6 +18,8 @@
 
 #include "init.h"
 
+#define OPEN_TRIES	10000	/* a ms or two, while all else renames */
+
 static int
 configure(int fs, unsigned int cmd, const char *key, const char *value)
 {
@@ -77,13 +79,23 @@ int
 mnt_open(int root, const char *path, int flags, uint64_t resolve)
 {
 	struct open_how	 how;
+	int		 fd = -1, i;
 
 	memset(&how, 0, sizeof(how));
 	how.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC;
 	if ((flags & O_CREAT) != 0)
 		how.mode = 0644;
 	how.resolve = resolve | RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	return ((int)syscall(SYS_openat2, root, path, &how, sizeof(how)));
+	/*
+	 * A ".." that is passed while anything on the host is renamed or
+	 * mounted cannot be judged: EAGAIN says to ask again.
+	 */
+	for (i = 0; i < OPEN_TRIES; i++) {
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+		if (fd != -1 || errno != EAGAIN)
+			break;
+	}
+	return (fd);
 }
 
 /* The directory at path[0..len), made in parent when there is none. */

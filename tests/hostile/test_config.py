@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 """Rows M7 to M9 and M16: users, their files, stop signals."""
+import subprocess
+import sys
 import tarfile
 
 import images
 import rows
+from lib import INSECURE
 from rows import row
 from sites import box
 
@@ -222,6 +225,29 @@ def _(site, target):
            r"user \"?daemon\"?: not found")
 def _(site, target):
     user(site, "daemon", [images.Tar().link("etc/passwd", target).bytes()])
+
+
+@row("M9.parents-renamed", "a link through many .. while the host renames",
+     own=True)
+def _(bench):
+    """The kernel cannot judge a ".." then and says EAGAIN."""
+    user(bench.site, "daemon", [
+        images.Tar().link("etc/passwd", "../" * 60 + "etc/real").file(
+            "etc/real", b"daemon:x:7:7::/:/bin/sh\n").bytes()])
+    bench.store.fetch(bench.site.ref)
+    names = bench.own("a"), bench.own("b")
+    with open(names[0], "w", encoding="ascii"):
+        pass
+    busy = subprocess.Popen([sys.executable, "-c", "import os, sys\n"
+                             "while True: os.rename(*sys.argv[1:]); "
+                             "os.rename(*sys.argv[:0:-1])", *names])
+    try:
+        for _ in range(40):
+            r = bench.store(INSECURE, "run", bench.site.ref)
+            assert r.returncode == 0, r
+    finally:
+        busy.kill()
+        busy.wait()
 
 
 @row("M9.proc-root", "an /etc/passwd that goes through /proc/1/root",
