@@ -288,9 +288,8 @@ sync_cancel(void *child)
 static void
 client_sync(struct client *c)
 {
-	struct child	*sync = NULL;
+	struct child	*sync;
 
-	client_setjob(c, NULL, NULL);
 	if (c->sync == 0)
 		client_result(c, c->id, c->result);
 	else if ((sync = durable_sync(&c->synced, client_synced, c)) == NULL)
