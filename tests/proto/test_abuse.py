@@ -132,25 +132,14 @@ def test_every_message_in_every_state(den, level):
     assert sum(summary(out) for out, _ in said) >= 12000
 
 
-def test_http_worker_lies(den):
-    d = den("http")
-    r = lib.command(d.abuse("http"), timeout=120)
+@pytest.mark.parametrize("liars, cases, seconds", [
+    ("http", 100, 120), ("conf", 300, 240), ("private", 200, 120)])
+def test_liars(den, liars, cases, seconds):
+    """The HTTP worker, the configuration's reader, a private broker's."""
+    d = den(liars)
+    r = lib.command(d.abuse(liars), timeout=seconds)
     assert r.returncode == 0, r.stderr
-    assert summary(r.stdout) >= 100
-
-
-def test_reader_of_the_configuration_lies(den):
-    d = den("conf")
-    r = lib.command(d.abuse("conf"), timeout=240)
-    assert r.returncode == 0, r.stderr
-    assert summary(r.stdout) >= 300
-
-
-def test_private_broker(den):
-    d = den("private")
-    r = lib.command(d.abuse("private"), timeout=120)
-    assert r.returncode == 0, r.stderr
-    assert summary(r.stdout) >= 200
+    assert summary(r.stdout) >= cases
 
 
 def test_stop_with_a_job_in_hand(den):
