@@ -53,24 +53,29 @@ STATIC_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 # The command line needs libc alone, and a loader costs it a third of its start.
 CLI_LDFLAGS = $(if $(SAN),$(ALL_LDFLAGS),$(STATIC_LDFLAGS))
 
-# Who receives what: the broker, everybody else, and tests.
+# Who receives what: the broker, the engine, everybody else, and tests.
 PROTO_BOTH = proto/msg.o proto/msg_check.o proto/chan.o
-PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o
+PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o proto/msg_check_conf.o
+PROTO_ENGINE = $(PROTO_BOTH) proto/msg_check_engine.o proto/msg_check_conf.o
 PROTO	 = $(PROTO_BOTH) proto/msg_check_helper.o
-PROTO_ALL = $(PROTO) proto/msg_check_broker.o
+PROTO_ALL = $(PROTO_ENGINE) proto/msg_check_broker.o proto/msg_check_helper.o
 COMMON	 = common/log.o common/valid.o common/refname.o
 SANDBOX	 = common/sandbox.o common/drop.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
-BROKER	 = broker/berthd.o broker/confine.o broker/conf.o \
-	   broker/dispatch.o broker/child.o \
-	   broker/client.o broker/fetch.o broker/commit.o broker/layer.o broker/image.o \
-	   broker/stack.o broker/store.o broker/refs.o broker/trash.o \
-	   broker/pod.o broker/cgroup.o broker/audit.o broker/durable.o \
-	   broker/control.o broker/http.o broker/applog.o \
-	   proto/evchan.o common/spawn.o common/record.o \
+BROKER	 = broker/berthd.o broker/confine.o broker/conf.o broker/store.o \
+	   broker/listen.o broker/dispatch.o broker/engine.o broker/child.o \
+	   broker/cgroup.o \
+	   proto/evchan.o common/spawn.o \
 	   common/drop.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) $(COMMON)
-BROKER_LIBS = $(call lib,event_core) $(call lib,bsd) $(call lib,md)
+BROKER_LIBS = $(call lib,event_core)
+
+ENGINE	 = worker/engine/engine.o $(ENGINE_MORE) \
+	   proto/evchan.o common/record.o $(SANDBOX) $(PROTO_ENGINE) $(COMMON)
+ENGINE_MORE = $(addprefix worker/engine/,applog.o audit.o broker.o child.o \
+	   client.o commit.o control.o dispatch.o durable.o fetch.o http.o \
+	   image.o layer.o pod.o refs.o stack.o store.o trash.o)
+ENGINE_LIBS = $(call lib,event_core) $(call lib,bsd) $(call lib,md)
 
 UNPACK	 = broker/unpack/unpack.o $(UNPACK_MORE) \
 	   common/record.o $(SANDBOX) $(PROTO) $(COMMON)
@@ -125,7 +130,7 @@ CLI_MORE = $(addprefix worker/cli/,answer.o check.o connect.o envfile.o \
 CLI_LIBS =
 
 PROGS	 = $(addprefix $(OUT)/,berth berthd berth-init berth-unpack \
-	   berth-http berth-fetch berth-conf)
+	   berth-http berth-fetch berth-conf berth-engine)
 
 all: $(PROGS)
 
@@ -143,6 +148,8 @@ $(OUT)/berth-fetch: $(call obj,$(FETCH)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(FETCH_LIBS)
 $(OUT)/berth-conf: $(call obj,$(CONF)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CONF_LIBS)
+$(OUT)/berth-engine: $(call obj,$(ENGINE)) $(SAN_OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
 $(OUT)/berth: $(call obj,$(CLI)) $(SAN_OBJ)
 	$(CC) $(CLI_LDFLAGS) -o $@ $^ $(CLI_LIBS)
 
@@ -180,6 +187,9 @@ $(OUT)/gen/%.bpf.h: broker/unpack/%.seccomp $(OUT)/seccomp-gen
 $(OUT)/gen/%.bpf.h: worker/http/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
+$(OUT)/gen/%.bpf.h: worker/engine/%.seccomp $(OUT)/seccomp-gen
+	@mkdir -p $(@D)
+	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
 $(OUT)/gen/%.bpf.h: worker/conf/%.seccomp $(OUT)/seccomp-gen
 	@mkdir -p $(@D)
 	$(OUT)/seccomp-gen $(if $(DEBUG),-d) $* < $< > $@.tmp && mv $@.tmp $@
@@ -190,7 +200,7 @@ $(call obj,broker/confine.o broker/init/init.o $(INIT_MORE)) \
 $(addprefix $(OUT)/obj-init/,broker/init/init.o $(INIT_MORE)) \
 $(call obj,broker/unpack/unpack.o $(UNPACK_MORE)) \
 $(call obj,worker/http/http.o $(HTTP_MORE)) \
-$(call obj,worker/conf/conf.o) \
+$(call obj,worker/conf/conf.o worker/engine/engine.o) \
 $(call obj,worker/fetch/fetch.o $(FETCH_MORE)): | $(SECCOMP)
 
 # Names for the system calls that a debug build says it was refused.
@@ -251,9 +261,9 @@ test_pathtree_LIBS = $(IMAGE_LIBS)
 
 test_tarwalk_OBJS = $(addprefix broker/unpack/,tarwalk.o tarhead.o \
 	   tarpax.o) common/log.o
-test_child_OBJS = broker/child.o proto/evchan.o $(PROTO_BROKER) $(COMMON)
+test_child_OBJS = worker/engine/child.o proto/evchan.o $(PROTO_ENGINE) $(COMMON)
 test_child_LIBS = -levent_core
-test_durable_OBJS = broker/durable.o common/log.o
+test_durable_OBJS = worker/engine/durable.o common/log.o
 test_durable_LIBS = -levent_core
 test_decode_OBJS = broker/unpack/decode.o
 test_decode_LIBS = -lisal -lz -lzstd
@@ -354,7 +364,8 @@ install: all
 	install -m 755 $(OUT)/berth $(DESTDIR)$(BINDIR)
 	install -m 755 $(OUT)/berthd $(DESTDIR)$(SBINDIR)
 	install -m 755 $(addprefix $(OUT)/,berth-init berth-unpack \
-	    berth-http berth-fetch berth-conf) $(DESTDIR)$(LIBEXECDIR)
+	    berth-http berth-fetch berth-conf berth-engine) \
+	    $(DESTDIR)$(LIBEXECDIR)
 	install -m 644 worker/cli/berth.1 $(DESTDIR)$(MANDIR)/man1
 	install -m 644 etc/berthd.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 proto/berth-proto.7 $(DESTDIR)$(MANDIR)/man7

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * berthd, the broker: options, store, signals, loop.  As a daemon it serves
- * command lines and declared apps; with -p it serves the one command line
- * at the other end of descriptor 3 and ends with it.
+ * berthd, the broker: options, store, sockets, signals, and an engine that
+ * does the work.  As a daemon it serves command lines and declared apps;
+ * with -p it serves the one command line at the other end of descriptor 3
+ * and ends with it.
  */
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,12 +22,14 @@
 #include <event2/event.h>
 
 #include "../common/log.h"
-#include "control.h"
+#include "broker.h"
 
 #define PRIVATE_FD	3
 #define CONF_FILE	BERTH_SYSCONFDIR "/berthd.conf"
 
 struct broker	 env;
+
+static int	 readyfd = -1;	/* the end of a start; -1: in foreground */
 
 struct options {
 	const char	*conf;
@@ -88,40 +92,13 @@ check_config(const struct options *o)
 	exit(0);
 }
 
-/*
- * Once nobody waits and nothing runs.  What is left in the trash goes
- * first: our lock on the store says that somebody sees to it.
- */
-void
-broker_idle(void)
-{
-	if (!env.private) {
-		if (env.stopping)
-			control_drained();
-		return;
-	}
-	if (client_count() == 0 && pod_count() == 0 && fetch_count() == 0 &&
-	    child_count() == 0)
-		event_base_loopbreak(env.base);
-}
-
-void
-broker_quit(void)
-{
-	if (env.private) {
-		env.stopping = 1;
-		client_dropall();	/* calls off what is in hand */
-	} else
-		control_terminate();
-}
-
 static void
 on_signal(evutil_socket_t signo, short what, void *arg)
 {
 	(void)signo;
 	(void)what;
 	(void)arg;
-	broker_quit();
+	engine_send(MSG_ENGINE_QUIT, NULL, -1);
 }
 
 static void
@@ -166,9 +143,7 @@ setup_streams(void)
 static void
 setup_process(void)
 {
-	char		 id[UUID_SIZE + 1];
 	struct rlimit	 rl;
-	ssize_t		 n;
 
 	umask(022);
 	clearenv();
@@ -180,22 +155,67 @@ setup_process(void)
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		log_warn("setrlimit");
-	n = store_read("/proc/sys/kernel/random/boot_id", id, sizeof(id));
-	if (n >= UUID_SIZE - 1)
-		memcpy(env.boot_id, id, UUID_SIZE - 1);
-	env.ncpu = sysconf(_SC_NPROCESSORS_ONLN);
-	if (env.ncpu < 1)
-		env.ncpu = 1;
 }
 
-static int
-helper(const char *name)
+/*
+ * A daemon's caller waits until we listen, or have said why not: he is the
+ * one that has gone on, and we are his child.
+ */
+static void
+background(void)
 {
-	int	 fd;
+	char	 c;
+	pid_t	 pid;
+	int	 p[2], status;
 
-	if ((fd = spawn_helper(name)) == -1)
-		fatal("%s", name);
-	return (fd);
+	if (pipe2(p, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+		fatal("daemon");
+	if (pid == 0) {
+		close(p[0]);
+		readyfd = p[1];
+		(void)setsid();
+		return;
+	}
+	close(p[1]);
+	if (read(p[0], &c, 1) == 1)
+		exit(0);
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	exit(1);
+}
+
+/* From here on nobody reads our standard error. */
+static void
+detach(void)
+{
+	int	 fd, i;
+
+	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
+		fatal("/dev/null");
+	for (i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		(void)dup2(fd, i);
+	close(fd);
+	log_syslog();
+	if (write(readyfd, "", 1) == -1)
+		log_warn("our caller has gone");
+	close(readyfd);
+}
+
+void
+broker_up(void)
+{
+	struct msg_engine_serve	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.detached = readyfd != -1;
+	if (readyfd != -1)
+		detach();
+	engine_send(MSG_ENGINE_SERVE, &m, -1);
+	if (env.private)
+		return;
+	log_info("serving %s port %u, store %s", env.conf->listen,
+	    env.conf->port, env.conf->store);
+	listen_begin();
 }
 
 static void
@@ -205,39 +225,27 @@ run_private(void)
 	(void)setsid();
 	if (fcntl(PRIVATE_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatalx("-p: descriptor 3 is not open");
-	confine();
 	(void)store_open(env.conf->store);	/* told to who asks */
 	setup_signals();
-	client_new(PRIVATE_FD);
-	event_base_dispatch(env.base);
+	confine();
+	engine_start(-1);
+	listen_client(PRIVATE_FD);
 }
 
-/* Both ends of a daemon's start: the caller waits until we listen. */
+/* Whom one can reach one can ask to stop: signals before sockets. */
 static void
-run_daemon(const struct options *o)
+run_daemon(void)
 {
+	int	 fd;
+
 	if (store_open(env.conf->store) == -1)
 		fatalx("%s", env.failed);
 	store_claim();
-	http_listen();
-	if (!o->foreground) {
-		if (daemon(1, 0) == -1)
-			fatal("daemon");
-		log_syslog();
-		/* the event loop's kernel queue does not survive a fork */
-		if (event_reinit(env.base) == -1)
-			fatalx("event loop");
-	}
-	setup_signals();	/* whom one can reach one can ask to stop */
-	client_listen();
+	setup_signals();
+	fd = listen_http();
+	listen_store();
 	confine();
-	log_info("serving %s port %u, store %s", env.conf->listen,
-	    env.conf->port, env.conf->store);
-	control_start();
-	event_base_dispatch(env.base);
-	pod_killall();
-	unlink("sock");
-	log_info("terminated");
+	engine_start(fd);
 }
 
 int
@@ -254,6 +262,7 @@ main(int argc, char *argv[])
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	log_init(env.private ? "berth" : "berthd", o.verbose);
+	env.verbose = o.verbose;
 	env.conf = env.private ? config_private() :
 	    config_load(o.conf, o.check, o.store);
 	if (env.conf == NULL)
@@ -265,14 +274,16 @@ main(int argc, char *argv[])
 	if (geteuid() != 0)
 		fatalx("must be root for now (rootless running comes later)");
 	setup_process();
+	if (!env.private && !o.foreground)
+		background();
 	setup_base();
-	env.exe_init = helper("berth-init");
-	env.exe_unpack = helper("berth-unpack");
-	env.exe_fetch = helper("berth-fetch");
-	env.exe_http = env.private ? -1 : helper("berth-http");
+	child_programs();
 	if (env.private)
 		run_private();
 	else
-		run_daemon(&o);
-	return (0);
+		run_daemon();
+	event_base_dispatch(env.base);
+	if (!env.private && env.status == 0)
+		log_info("terminated");
+	return (env.status);
 }

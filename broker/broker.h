@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * The broker's own header.  Everything declared here runs with privilege:
- * it handles ids, digests, checked names and descriptors, and reads no byte
- * that a stranger wrote.
+ * it makes processes of a few known programs, with ids and namespaces of its
+ * own choice, and knows neither images nor requests.
  */
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
@@ -18,29 +18,22 @@
 #include "config.h"
 
 struct event_base;
-struct client;
-struct fetch;
-struct pod;
 
 /* One broker a process. */
 struct broker {
 	struct event_base *base;
 	struct config	*conf;		/* never NULL */
 	int		 private;	/* for one command; else a daemon */
-	int		 stopping;	/* no new work */
-	int		 exe_init, exe_unpack, exe_fetch, exe_http;
-	long		 ncpu;
+	int		 verbose;
+	int		 status;	/* to exit with */
 	char		 failed[512];	/* why the store is of no use, or "" */
-	char		 boot_id[UUID_SIZE];
 };
 extern struct broker env;
 
 /* berthd.c */
 
-/* Ends a private broker once nothing is left to do. */
-void	 broker_idle(void);
-/* Ends a daemon: apps stopped, then exit with 0. */
-void	 broker_quit(void);
+/* The engine has its store: whoever waits for our start is told. */
+void	 broker_up(void);
 
 /* confine.c */
 
@@ -50,208 +43,52 @@ void	 broker_quit(void);
  */
 void	 confine(void);
 
-/* child.c: every process that the broker has started */
-
-struct child;
+/* store.c: the store's directory, before it is the engine's */
 
 /*
- * Called once, when the process is reaped and all it said has been heard.
- * why: the rule it broke, or NULL.  status: as of waitpid(2).  The child is
- * freed behind the call.
+ * Makes it, enters it and gives it to the engine's user.  0, or -1 with
+ * env.failed filled.
  */
-typedef void	 (*child_done)(void *arg, const char *why, int status);
-
-/*
- * Starts a helper; sp->fds[0] is filled in here with its channel.  NULL with
- * errno.
- */
-struct child	*child_start(struct spawn *sp, enum peer, const
-		    evchan_handler *table, child_done, void *arg);
-struct evchan	*child_chan(struct child *);
-/* Handlers of messages are given the child; this is its owner's arg. */
-void		*child_arg(void *child);
-pid_t		 child_pid(const struct child *);
-int		 child_send(struct child *, enum msg_type, uint32_t id,
-		    const void *payload, int fd);
-/* It has said its last word: SIGKILL, and only its end is waited for. */
-void		 child_finish(struct child *);
-/* SIGKILL, and nobody is told; NULL is fine. */
-void		 child_kill(struct child *);
-void		 child_signal(struct child *, int signo);
-/* Children alive. */
-unsigned int	 child_count(void);
-/* "berth-unpack was killed by signal 9", for a human. */
-const char	*child_fate(const char *name, const char *why, int status);
-/* A helper with nothing of the host: no network, a uid, its channel. */
-void		 child_worker(struct spawn *, int exe, const char *name,
-		    uint32_t id);
-/* The same with the containers' ids: an unpacker. */
-void		 child_unpack(struct spawn *);
-
-/* store.c: names on disk; the cwd is the store */
-
-#define STORE_NAME_SIZE	96		/* "chain-sha256-" + hex, "stage-…" */
-#define REFFILE_SIZE	256
-
-struct refrec {
-	char	 id[IMAGEID_SIZE];
-	char	 digest[DIGEST_SIZE];	/* of the registry's document */
-	int64_t	 time;			/* seconds since 1970 */
-};
-
-/* 0, or -1 with env.failed filled. */
 int	 store_open(const char *path);
 /* One daemon a store: fatal when there is one already. */
 void	 store_claim(void);
-/* Sixteen random hex digits behind prefix. */
-void	 store_temp(char *buf, size_t size, const char *prefix);
-/* A directory of the container's id 0.  0, or -1 with errno. */
-int	 store_mkdir_mapped(const char *path, mode_t mode);
-/* Writes a small file of ours: temp name, rename.  0, or -1. */
-int	 store_write(const char *path, const void *data, size_t len);
-/* Copies a descriptor of exactly size bytes to a new file.  0, or -1. */
-int	 store_copy(const char *path, int fd, uint64_t size);
-/* Reads a small file of ours; NUL behind it.  The length, or -1. */
-ssize_t	 store_read(const char *path, char *buf, size_t size);
-/* True when the descriptor is a sealed memfd of min to max bytes. */
-int	 store_sealed(int fd, uint64_t min, uint64_t max);
 
-/* This machine's, in the words of Docker: "linux", "amd64", "". */
-void	 platform_host(struct msg_platform *);
-int	 ref_load(const char *ref, const struct msg_platform *,
-	    struct refrec *);
-int	 ref_store(const char *ref, const struct msg_platform *,
-	    const struct refrec *);
-/* For each reference; stops when fn returns nonzero and returns that. */
-int	 ref_each(int (*fn)(void *arg, const char *ref, const char *platform,
-	    const char *file, const struct refrec *), void *arg);
+/* listen.c: sockets, and who connects */
 
-/* image.c */
+/* Binds; fatal when it cannot. */
+int	 listen_http(void);
+void	 listen_store(void);
+/* From now on the engine hears of those who connect. */
+void	 listen_begin(void);
+/* Hands a connection over, with what the kernel says of it; closes it. */
+void	 listen_client(int fd);
 
-enum image_find { IMAGE_FOUND, IMAGE_NONE, IMAGE_AMBIGUOUS, IMAGE_ERROR };
+/* engine.c: the process that takes requests */
 
-/* The layers of an image, bottom first: names below layers/. */
-struct layers {
-	unsigned int	 n;
-	char		 name[LAYERS_MAX][STORE_NAME_SIZE];
-};
+/* listenfd: the HTTP socket, or -1.  Fatal on failure. */
+void	 engine_start(int listenfd);
+void	 engine_send(enum msg_type, const void *payload, int fd);
+/* It has broken a rule: its end, and then ours. */
+void	 engine_broke(const char *why);
+/* Ends the loop once the engine and all that it asked for are gone. */
+void	 engine_idle(void);
 
-/* name: "sha512-" prefix, or a normalised reference for this platform. */
-enum image_find	 image_find(const char *name, char id[IMAGEID_SIZE]);
-/* images/<id>, opened; with a shared lock.  -1 with errno. */
-int		 image_open(const char *id);
-/* Closes it, and frees the lock whoever has the descriptor too.  -1: nothing */
-void		 image_close(int fd);
-int		 image_layers(const char *id, struct layers *);
-/* True when layers/<name> is whole. */
-int		 layer_stored(const char *name);
-/*
- * Its references, then it; its layers stay.  0, or -1 with errno, EBUSY while
- * a pod runs it.
- */
-int		 image_remove(const char *id);
-/* Unlinks the files of an image's directory, and it. */
-void		 image_remove_dir(const char *dir);
-/* "image \"x\": not found in the store", with the reason for a failure. */
-const char	*image_why(enum image_find, const char *name);
+/* child.c: processes of the engine's asking */
 
-void	 image_on_list(struct client *, uint32_t id);
-void	 image_on_cat(struct client *, uint32_t id, const char *name);
-void	 image_on_rm(struct client *, uint32_t id, const char *name);
-void	 image_on_gc(struct client *, uint32_t id);
-void	 image_on_verify(struct client *, uint32_t id, const char *name);
-void	 image_on_export(struct client *, uint32_t id,
-	    const struct msg_export *, int fd);
-
-/* fetch.c: one fetch, from the reference to the ID */
-
-struct fetch_cb {
-	void	(*note)(void *arg, const struct msg_note *);
-	/* one of: id, or why not */
-	void	(*done)(void *arg, const char *id, const char *why);
-	void	*arg;
-	uid_t	 uid;		/* who asks, for the record */
-	pid_t	 pid;
-};
-/* NULL when it was answered at once. */
-struct fetch	*fetch_start(const struct msg_fetch *, const struct fetch_cb *);
-/* Nobody waits any more: ends it, leaving nothing. */
-void		 fetch_cancel(struct fetch *);
-unsigned int	 fetch_count(void);
-
-/* layer.c: the layers of one fetch */
-
-struct layer {
-	struct msg_layer m;
-	char		 name[STORE_NAME_SIZE];	/* below layers/, once known */
-	char		 stage[STORE_NAME_SIZE]; /* below tmp/ */
-	struct fetch	*fetch;
-	struct child	*unpack;
-	int		 blobfd;	/* tmp/<hex>, locked; or -1 */
-	enum {
-		LAYER_WAIT,		/* to be fetched */
-		LAYER_FETCHING,		/* bytes still come */
-		LAYER_UNPACKING,	/* hashed; decoding */
-		LAYER_NEEDS,		/* waits for the layers beneath */
-		LAYER_MERGING,
-		LAYER_STORED
-	}		 state;
-	int		 finished;	/* UNPACKED or NEEDS_LOWER has come */
-};
-/* Starts what may start.  0 and *left, or -1 with *why. */
-int	 layers_schedule(struct fetch *, struct layer *, unsigned int n,
-	    unsigned int *left);
-void	 layers_drop(struct layer *, unsigned int n);
-/* What layer.c asks of fetch.c. */
-int	 fetch_blob(struct fetch *, const struct layer *, int pipefd);
-void	 fetch_step(struct fetch *);
-unsigned int fetch_id(const struct fetch *);
-void	 fetch_retry(void *id);
-void	 fetch_fail(struct fetch *, const char *fmt, ...)
-	    __attribute__((format(printf, 2, 3)));
-void	 fetch_note(struct fetch *, enum note_kind, const char *text,
-	    uint64_t total);
-void	 fetch_nosuch(struct fetch *, const char *program, const char *why,
-	    int status);
-
-/* pod.c: one container */
-
-struct pod_cb {
-	void	(*stdio)(void *arg, uint32_t which, int fd); /* fd: copied */
-	void	(*started)(void *arg, const char *uuid, pid_t pid);
-	/* status: what the app, or berth, ended with; why: NULL, or a line */
-	void	(*ended)(void *arg, uint32_t status, const char *why);
-	void	*arg;
-	const char *app;	/* declared name, or "" */
-	uid_t	 uid;
-	pid_t	 pid;
-};
-/*
- * Takes ownership of recordfd, on failure too.  NULL with *why filled
- * (MSG_TEXT_SIZE bytes); ended is then not called.
- */
-struct pod	*pod_start(const struct msg_run *, int recordfd,
-		    const struct pod_cb *, char *why);
-void		 pod_signal(struct pod *, int signo);
-/* KILL for all of it; ended is still called. */
-void		 pod_kill(struct pod *);
-/* Nobody is told any more. */
-void		 pod_forget(struct pod *);
-unsigned int	 pod_count(void);
-/* TERM for every pod of a command line. */
-void	 pod_stopall(void);
-/* Ends all, at once. */
-void		 pod_killall(void);
+/* Opens the programs, which may be replaced on disk later.  Fatal. */
+void	 child_programs(void);
+void	 child_killall(void);
+unsigned int child_count(void);
 
 /* cgroup.c */
 
 struct cgroup;
 /*
  * Makes what the limits ask for.  NULL with *why when it cannot and must;
- * *lacking (MSG_TEXT_SIZE bytes) names what cannot be enforced.
+ * *lacking (MSG_TEXT_SIZE bytes, both) names what cannot be enforced.
  */
-struct cgroup	*cgroup_new(const char *uuid, const struct msg_run *,
-		    char *why, char *lacking);
+struct cgroup	*cgroup_new(const struct msg_spawn *, char *why,
+		    char *lacking);
 int		 cgroup_fd(const struct cgroup *);	/* v2, or -1 */
 const char *const *cgroup_procs(const struct cgroup *);	/* v1, or NULL */
 /* Removes it; NULL is fine. */
@@ -259,89 +96,26 @@ void		 cgroup_free(struct cgroup *);
 /* Removes what a dead broker left of this pod. */
 void		 cgroup_sweep(const char *uuid);
 
-/* audit.c */
+/* dispatch.c: handlers, from msg.def; without one a message does not link */
 
-struct audit {
-	const char	*action;	/* "fetch", "run", "start", … */
-	const char	*object;	/* reference, ID, pod, any text */
-	const char	*detail;	/* or NULL */
-	const char	*rule;		/* what allowed or refused it */
-	uid_t		 uid;		/* as the kernel says */
-	pid_t		 pid;
-};
-/* Before the act: its sequence number, or 0 with errno. */
-uint64_t	 audit_intent(const struct audit *);
-/* Behind it; cause: what audit_intent() returned, 0 for nothing to record.
- * result: "ok", "failed", "refused", "killed". */
-void		 audit_outcome(const struct audit *, uint64_t cause,
-		    const char *result, const char *reason);
-
-/* trash.c */
-
-/* Renames away; removed in the background.  0, or -1 with errno. */
-int	 trash_put(const char *path);
-/* Empties it, unless somebody waits for a private broker's answer. */
-void	 trash_run(void);
-/* Leftovers of a dead broker. */
-void	 trash_sweep(void);
-
-/* durable.c: what a power cut must not leave half there */
-
-/* Before layers/<name> or images/<name> appears.  0, or -1 with errno. */
-int	 durable_note(const char *name);
-/*
- * Starts a helper that syncs the store's file system; *when: what was
- * written until then will be on the disk.  NULL with errno.
- */
-struct child *durable_sync(uint64_t *when, child_done, void *arg);
-/* Why it failed: what it said, or how it ended. */
-const char *durable_fate(const char *why, int status);
-/* Takes away the notes that were made before. */
-void	 durable_clear(uint64_t when);
-/* What is due later is due now. */
-void	 durable_now(void);
-/* Drops what was not on the disk when the machine went down. */
-void	 durable_sweep(void);
-
-/* client.c: command lines that are connected */
-
-/* Takes ownership of fd. */
-void	 client_new(int fd);
-void	 client_listen(void);
-void	 client_send(struct client *, enum msg_type, uint32_t id,
-	    const void *payload, int fd);
-/* The answers that end a request. */
-void	 client_result(struct client *, uint32_t id, const char *);
-void	 client_ok(struct client *, enum msg_type, uint32_t id,
-	    const void *payload);
-void	 client_fail(struct client *, uint32_t id, uint32_t status,
-	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-void	 client_creds(const struct client *, uid_t *, pid_t *);
-/* What a request in hand is called off with when its client goes. */
-void	 client_setjob(struct client *, void (*cancel)(void *), void *job);
-unsigned int client_count(void);
-void	 client_dropall(void);
-
-/* control.c: the HTTP worker and the declared apps */
-
-void	 control_start(void);
-/* TERM, wait, KILL for all of them; broker_idle() when done. */
-void	 control_terminate(void);
-/* Something has ended: was it the last that a stopping daemon waits for? */
-void	 control_drained(void);
-
-/* dispatch.c: from msg.def, one table per peer */
-
-extern const evchan_handler dispatch_cli[MSG_MAX];
-extern const evchan_handler dispatch_http[MSG_MAX];
-extern const evchan_handler dispatch_fetch[MSG_MAX];
-extern const evchan_handler dispatch_image[MSG_MAX];
-extern const evchan_handler dispatch_layer[MSG_MAX];
-extern const evchan_handler dispatch_stack[MSG_MAX];
-extern const evchan_handler dispatch_sync[MSG_MAX];
-extern const evchan_handler dispatch_init[MSG_MAX];
 extern const evchan_handler dispatch_conf[MSG_MAX];
+extern const evchan_handler dispatch_engine[MSG_MAX];
 
-#include "handlers.h"
+/* Each message by its receiver, and ours by their sender. */
+#define TO_BROKER(from, N, n)	from##_SAYS(N, n)
+#define TO_ENGINE(from, N, n)
+#define TO_CLI(from, N, n)
+#define TO_HTTP(from, N, n)
+#define TO_FETCH(from, N, n)
+#define TO_UNPACK(from, N, n)
+#define TO_INIT(from, N, n)
+#define TO_CONF(from, N, n)
+#define MSG(N, n, from, to, p, fd, ph)	TO_##to(from, N, n)
+
+#define CONF_SAYS(N, n)		void conf_on_##n(void *, struct msg *);
+#define ENGINE_SAYS(N, n)	void engine_on_##n(void *, struct msg *);
+#include "../proto/msg.def"
+#undef CONF_SAYS
+#undef ENGINE_SAYS
 
 #endif

@@ -74,7 +74,7 @@ put(const char *dir, const char *file, const char *fmt, ...)
 }
 
 static uint64_t
-wanted(const struct msg_run *m, enum controller c)
+wanted(const struct msg_spawn *m, enum controller c)
 {
 	return (c == MEMORY ? m->memory : c == CPU ? m->cpu : m->pids);
 }
@@ -180,9 +180,9 @@ try_v2(struct cgroup *cg, const char *uuid, enum controller c, uint64_t v)
 }
 
 struct cgroup *
-cgroup_new(const char *uuid, const struct msg_run *m, char *why,
-    char *lacking)
+cgroup_new(const struct msg_spawn *m, char *why, char *lacking)
 {
+	const char	*uuid = m->uuid;
 	struct cgroup	*cg;
 	uint64_t	 v;
 	int		 c, r;

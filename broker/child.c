@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The processes that the broker has started: their channel, their end.
- * An end is told once, behind the last message: a helper may say its last
- * word and be gone before we read it.
+ * Processes of the engine's asking.  It says which of a few programs, what
+ * descriptors it is born with and what limits it has; ids, namespaces and
+ * the program are the broker's choice.  Of each it hears the pid and the
+ * end, and it may end it.
  */
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <sched.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,196 +24,49 @@
 #include "../common/log.h"
 #include "broker.h"
 
+#define LOWEST	19	/* nice(1) */
+
 struct child {
 	LIST_ENTRY(child) entry;
+	uint32_t	 id;		/* the engine's */
 	pid_t		 pid;
 	int		 pidfd;
 	struct event	*ev;
-	struct evchan	*ec;
-	const char	*name;
-	const char	*why;		/* the rule it broke */
-	int		 silent;	/* its channel has ended */
-	int		 reaped;
-	int		 status;
-	child_done	 done;
-	void		*arg;		/* handlers' too */
+	struct cgroup	*cgroup;	/* or NULL */
 };
 
+/* What each program is, whoever asks. */
+static const struct {
+	const char	*name;
+	uint64_t	 ns;
+	uint32_t	 worker;	/* its id above the base, or 0: all */
+} programs[SPAWN_PROGRAMS] = {
+	[SPAWN_UNPACK] = { "berth-unpack", SPAWN_NS_ALL, 0 },
+	[SPAWN_INIT] = { "berth-init", SPAWN_NS_ALL, 0 },
+	/* the host's network, and nothing else of the host's */
+	[SPAWN_FETCH] = { "berth-fetch",
+	    SPAWN_NS_ALL & ~(uint64_t)CLONE_NEWNET, WORKERID_FETCH },
+	[SPAWN_HTTP] = { "berth-http", SPAWN_NS_ALL, WORKERID_HTTP },
+};
+
+static int		 exes[SPAWN_PROGRAMS];
 static LIST_HEAD(, child) children = LIST_HEAD_INITIALIZER(children);
 static unsigned int	 nchildren;
+static uint32_t		 lastid;
 
-static void
-child_free(struct child *c)
-{
-	LIST_REMOVE(c, entry);
-	nchildren--;
-	if (c->ev != NULL)
-		event_free(c->ev);
-	if (c->pidfd != -1)
-		close(c->pidfd);
-	evchan_free(c->ec);
-	free(c);
-}
-
-static void
-child_over(struct child *c)
-{
-	child_done	 done = c->done;
-	void		*arg = c->arg;
-	const char	*why = c->why;
-	int		 status = c->status;
-
-	if (!c->silent || !c->reaped)
-		return;
-	child_free(c);
-	if (done != NULL)
-		done(arg, why, status);
-	broker_idle();
-}
-
-static void
-child_reap(evutil_socket_t fd, short what, void *arg)
-{
-	struct child	*c = arg;
-	pid_t		 r;
-
-	(void)fd;
-	(void)what;
-	if (!c->reaped) {
-		while ((r = waitpid(c->pid, &c->status, 0)) == -1 &&
-		    errno == EINTR)
-			continue;
-		if (r == -1)
-			log_warn("%s: wait", c->name);
-		c->reaped = 1;
-	}
-	child_over(c);
-}
-
-/*
- * Somebody who breaks a rule loses his life, and only his.  So does one who
- * has fallen silent and lives on, his channel closed or half closed.  Who is
- * about to exit keeps the status that he chose.
- */
-static void
-child_gone(void *arg, const char *why)
-{
-	struct child	*c = arg;
-
-	c->silent = 1;
-	if (why != NULL) {
-		c->why = why;
-		log_warnx("%s[%d]: %s: killed", c->name, (int)c->pid, why);
-	}
-	child_signal(c, SIGKILL);
-	child_over(c);
-}
-
-struct child *
-child_start(struct spawn *sp, enum peer peer, const evchan_handler *table,
-    child_done done, void *arg)
-{
-	struct child	*c;
-	int		 fds[2] = { -1, -1 }, saved_errno;
-
-	if ((c = calloc(1, sizeof(*c))) == NULL)
-		return (NULL);
-	c->pidfd = -1;
-	c->name = sp->name;
-	c->done = done;
-	c->arg = arg;
-	if (chan_pair(fds) == -1)
-		goto fail;
-	sp->fds[0].fd = fds[1];
-	if ((c->pid = spawn(sp, &c->pidfd)) == -1)
-		goto fail;
-	close(fds[1]);
-	LIST_INSERT_HEAD(&children, c, entry);
-	nchildren++;
-	c->ec = evchan_new(env.base, fds[0], PEER_BROKER, peer, table,
-	    child_gone, c);
-	c->ev = event_new(env.base, c->pidfd, EV_READ, child_reap, c);
-	if (c->ec == NULL || c->ev == NULL || event_add(c->ev, NULL) == -1)
-		fatal("%s: event", c->name);
-	return (c);
- fail:
-	saved_errno = errno;
-	if (fds[0] != -1) {
-		close(fds[0]);
-		close(fds[1]);
-	}
-	free(c);
-	errno = saved_errno;
-	return (NULL);
-}
-
-struct evchan *
-child_chan(struct child *c)
-{
-	return (c->ec);
-}
-
-void *
-child_arg(void *child)
-{
-	return (((struct child *)child)->arg);
-}
-
-pid_t
-child_pid(const struct child *c)
-{
-	return (c->pid);
-}
-
-/* A queue that is full means a peer that does not read: it goes. */
-int
-child_send(struct child *c, enum msg_type type, uint32_t id,
-    const void *payload, int fd)
-{
-	if (c->ec == NULL) {
-		errno = EPIPE;
-		return (-1);
-	}
-	if (evchan_send(c->ec, type, id, payload, fd) == 0)
-		return (0);
-	if (errno == ENOBUFS) {
-		c->why = "it does not read its messages";
-		child_signal(c, SIGKILL);
-	}
-	return (-1);
-}
+/* Of the next one: named so far. */
+static struct spawn_fd	 fds[SPAWN_FDS_MAX];
+static char		 dirs[SPAWN_FDS_MAX][SPAWN_PATH_SIZE];
+static unsigned int	 nfds;
 
 void
-child_signal(struct child *c, int signo)
+child_programs(void)
 {
-	if (!c->reaped && syscall(SYS_pidfd_send_signal, c->pidfd, signo,
-	    NULL, 0) == -1 && errno != ESRCH)
-		log_warn("%s[%d]: signal %d", c->name, (int)c->pid, signo);
-}
+	int	 i;
 
-void
-child_finish(struct child *c)
-{
-	c->silent = 1;
-	evchan_free(c->ec);
-	c->ec = NULL;
-	child_signal(c, SIGKILL);
-	/*
-	 * Its end may have been seen ahead of its last words, when these were
-	 * many: then nothing more comes, and the loop is told to go on.
-	 */
-	if (c->reaped)
-		event_active(c->ev, EV_READ, 0);
-}
-
-void
-child_kill(struct child *c)
-{
-	if (c == NULL)
-		return;
-	c->done = NULL;
-	c->arg = NULL;
-	child_finish(c);
+	for (i = 0; i < SPAWN_PROGRAMS; i++)
+		if ((exes[i] = spawn_helper(programs[i].name)) == -1)
+			fatal("%s", programs[i].name);
 }
 
 unsigned int
@@ -220,40 +75,258 @@ child_count(void)
 	return (nchildren);
 }
 
-const char *
-child_fate(const char *name, const char *why, int status)
+static void
+child_sigkill(const struct child *c)
 {
-	static char	 text[256];
-
-	if (why != NULL)
-		snprintf(text, sizeof(text), "%s broke the protocol: %s", name,
-		    why);
-	else if (WIFSIGNALED(status))
-		snprintf(text, sizeof(text), "%s was killed by signal %d",
-		    name, WTERMSIG(status));
-	else
-		snprintf(text, sizeof(text), "%s ended with status %d", name,
-		    WEXITSTATUS(status));
-	return (text);
+	if (syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0) ==
+	    -1 && errno != ESRCH)
+		log_warn("process %d: SIGKILL", (int)c->pid);
 }
 
 void
-child_worker(struct spawn *sp, int exe, const char *name, uint32_t id)
+child_killall(void)
 {
+	struct child	*c;
+
+	LIST_FOREACH(c, &children, entry)
+		child_sigkill(c);
+}
+
+static void
+child_free(struct child *c)
+{
+	cgroup_free(c->cgroup);
+	if (c->ev != NULL)
+		event_free(c->ev);
+	if (c->pidfd != -1)
+		close(c->pidfd);
+	free(c);
+}
+
+static void
+child_ended(uint32_t id, int status, const char *why)
+{
+	struct msg_engine_ended	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.child = id;
+	m.status = (uint32_t)status;
+	log_encode(m.why, sizeof(m.why), why, strlen(why));
+	engine_send(MSG_ENGINE_ENDED, &m, -1);
+}
+
+/* Its cgroup has gone when anybody hears of it. */
+static void
+child_reap(evutil_socket_t fd, short what, void *arg)
+{
+	struct child	*c = arg;
+	uint32_t	 id = c->id;
+	int		 status = 0;
+
+	(void)fd;
+	(void)what;
+	while (waitpid(c->pid, &status, 0) == -1)
+		if (errno != EINTR) {
+			log_warn("process %d: wait", (int)c->pid);
+			break;
+		}
+	LIST_REMOVE(c, entry);
+	nchildren--;
+	child_free(c);
+	child_ended(id, status, "");
+	engine_idle();
+}
+
+/* Descriptors and paths of one process are forgotten behind it. */
+static void
+named_free(void)
+{
+	while (nfds > 0)
+		if (fds[--nfds].fd != -1)
+			close(fds[nfds].fd);
+}
+
+void
+engine_on_spawn_fd(void *arg, struct msg *m)
+{
+	(void)arg;
+	if (nfds == SPAWN_FDS_MAX) {
+		engine_broke("too many descriptors for one process");
+		return;
+	}
+	fds[nfds].fd = m->fd;
+	m->fd = -1;
+	fds[nfds++].path = NULL;
+}
+
+void
+engine_on_spawn_dir(void *arg, struct msg *m)
+{
+	(void)arg;
+	if (nfds == SPAWN_FDS_MAX) {
+		engine_broke("too many descriptors for one process");
+		return;
+	}
+	memcpy(dirs[nfds], m->u.spawn_dir.path, sizeof(dirs[0]));
+	fds[nfds].fd = -1;
+	fds[nfds].path = dirs[nfds];
+	nfds++;
+}
+
+struct birth {
+	uint32_t	 id;
+	const char	*lacking;
+};
+
+/* Before it runs: what it says to the engine comes behind. */
+static void
+child_born(void *arg, pid_t pid)
+{
+	const struct birth	*b = arg;
+	struct msg_engine_born	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.child = b->id;
+	m.pid = (uint32_t)pid;
+	snprintf(m.lacking, sizeof(m.lacking), "%s", b->lacking);
+	engine_send(MSG_ENGINE_BORN, &m, -1);
+}
+
+/*
+ * What runs beside an app is no file of the host; the first pod pays for
+ * the copy.  -1 with errno.
+ */
+static int
+sealed_init(void)
+{
+	static int	 sealed = -1;
+
+	if (sealed == -1)
+		sealed = spawn_seal(exes[SPAWN_INIT], "berth-init");
+	return (sealed);
+}
+
+static int
+spawn_fill(struct spawn *sp, const struct msg_spawn *m,
+    const struct cgroup *cg)
+{
+	const uint32_t	 worker = programs[m->program].worker;
+
 	memset(sp, 0, sizeof(*sp));
-	sp->exe = exe;
-	sp->name = name;
-	sp->ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
-	    CLONE_NEWNET;
-	sp->idbase = id;
-	sp->idcount = 1;
-	sp->cgroupfd = -1;
-	sp->nfds = 1;
+	sp->exe = m->program == SPAWN_INIT ? sealed_init() :
+	    exes[m->program];
+	sp->name = programs[m->program].name;
+	sp->ns = programs[m->program].ns;
+	if ((m->flags & RUN_NETHOST) != 0)
+		sp->ns &= ~(uint64_t)CLONE_NEWNET;
+	sp->idbase = env.conf->idbase + worker;
+	sp->idcount = worker != 0 ? 1 : env.conf->idcount;
+	sp->owner = env.conf->idbase + WORKERID_ENGINE;
+	sp->cgroupfd = cg != NULL ? cgroup_fd(cg) : -1;
+	sp->cgroups = cg != NULL ? cgroup_procs(cg) : NULL;
+	sp->nfds = nfds;
+	memcpy(sp->fds, fds, nfds * sizeof(fds[0]));
+	return (sp->exe == -1 ? -1 : 0);
+}
+
+/* A container in the host's network finds names as the host does. */
+static void
+give_resolver(void)
+{
+	struct spawn_fd	*p = &fds[INIT_FD_RESOLV - SPAWN_FD_CHAN];
+	int		 fd;
+
+	fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;		/* then it keeps what the engine gave it */
+	if (p->fd != -1)
+		close(p->fd);
+	p->fd = fd;
+}
+
+/* NULL with *why filled (MSG_TEXT_SIZE bytes). */
+static struct child *
+child_new(const struct msg_spawn *m, char *why)
+{
+	char		 lacking[MSG_TEXT_SIZE] = "";
+	struct birth	 b = { m->child, lacking };
+	struct spawn	 sp;
+	struct child	*c;
+
+	*why = '\0';
+	if (nchildren == CHILDREN_MAX ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
+		snprintf(why, MSG_TEXT_SIZE, "too many processes");
+		return (NULL);
+	}
+	c->pidfd = -1;
+	c->id = m->child;
+	if (m->program == SPAWN_INIT &&
+	    (c->cgroup = cgroup_new(m, why, lacking)) == NULL) {
+		child_free(c);
+		return (NULL);
+	}
+	if (spawn_fill(&sp, m, c->cgroup) == 0) {
+		sp.born = child_born;
+		sp.arg = &b;
+		if ((c->pid = spawn(&sp, &c->pidfd)) != -1)
+			return (c);
+	}
+	snprintf(why, MSG_TEXT_SIZE, "%s%scannot start: %s",
+	    *m->uuid != '\0' ? "pod " : "", m->uuid, strerror(errno));
+	child_free(c);
+	return (NULL);
 }
 
 void
-child_unpack(struct spawn *sp)
+engine_on_spawn(void *arg, struct msg *m)
 {
-	child_worker(sp, env.exe_unpack, "berth-unpack", env.conf->idbase);
-	sp->idcount = env.conf->idcount;
+	const struct msg_spawn	*s = &m->u.spawn;
+	struct child		*c;
+	char			 why[MSG_TEXT_SIZE];
+
+	(void)arg;
+	if (s->child <= lastid || nfds == 0 || fds[0].fd == -1 ||
+	    (s->program == SPAWN_INIT && nfds < INIT_FD_LAYERS -
+	    SPAWN_FD_CHAN)) {
+		engine_broke("a process without a channel or number");
+		return;
+	}
+	lastid = s->child;
+	if ((s->flags & RUN_NETHOST) != 0)
+		give_resolver();
+	c = child_new(s, why);
+	named_free();
+	if (c == NULL) {
+		child_ended(s->child, 0, why);
+		return;
+	}
+	LIST_INSERT_HEAD(&children, c, entry);
+	nchildren++;
+	c->ev = event_new(env.base, c->pidfd, EV_READ, child_reap, c);
+	if (c->ev == NULL || event_add(c->ev, NULL) == -1)
+		fatal("%s: event", programs[s->program].name);
+	if ((s->flags & SPAWN_IDLE) != 0 && setpriority(PRIO_PROCESS,
+	    (id_t)c->pid, LOWEST) == -1)
+		log_debug("process %d: priority: %s", (int)c->pid,
+		    strerror(errno));
+}
+
+/* Who has ended by himself was told of, and the two may cross. */
+void
+engine_on_spawn_kill(void *arg, struct msg *m)
+{
+	struct child	*c;
+
+	(void)arg;
+	LIST_FOREACH(c, &children, entry)
+		if (c->id == m->u.spawn_kill.child)
+			child_sigkill(c);
+}
+
+void
+engine_on_spawn_sweep(void *arg, struct msg *m)
+{
+	(void)arg;
+	cgroup_sweep(m->u.spawn_sweep.uuid);
 }

@@ -26,6 +26,7 @@ struct loading {
 	struct chan	 chan;
 	const char	*why;		/* the rule that it broke */
 	unsigned int	 asked;		/* 1 << enum conf_file */
+	unsigned int	 nparams;	/* of the last app */
 	int		 done;
 };
 
@@ -173,62 +174,45 @@ conf_on_conf_main(void *arg, struct msg *m)
 	c->gid = said->gid;
 }
 
+/* Passed on to the engine, which checks it anew. */
+static void
+keep(struct loading *l, enum msg_type type, struct msg *m)
+{
+	const size_t	 size = msg_info[type].size;
+	struct declared	*d;
+
+	if ((d = calloc(1, sizeof(*d) + size)) == NULL)
+		fatal("configuration");
+	d->type = type;
+	d->fd = m->fd;
+	m->fd = -1;
+	memcpy(d->payload, m->u.data, size);
+	STAILQ_INSERT_TAIL(&l->c->declared, d, entry);
+}
+
 void
 conf_on_conf_app(void *arg, struct msg *m)
 {
-	const struct msg_conf_app	*said = &m->u.conf_app;
-	struct loading			*l = arg;
-	struct config_app		*a;
-	size_t				 i;
+	struct loading	*l = arg;
 
-	for (i = 0; i < l->c->napps; i++)
-		if (strcmp(l->c->apps[i].name, said->name) == 0)
-			l->why = "an app twice";
-	if (l->c->napps == APPS_MAX)
+	if (l->c->napps++ == APPS_MAX)
 		l->why = "too many apps";
-	if (!store_sealed(m->fd, 0, RECORD_MAX))
-		l->why = "a record that is not sealed";
-	if (l->why != NULL)
-		return;
-	a = &l->c->apps[l->c->napps++];
-	memcpy(a->name, said->name, sizeof(a->name));
-	memcpy(a->ref, said->ref, sizeof(a->ref));
-	memcpy(a->hostname, said->hostname, sizeof(a->hostname));
-	a->recordfd = m->fd;
-	m->fd = -1;
-	a->hasargs = said->hasargs;
-	a->memory = said->memory;
-	a->cpu = said->cpu;
-	a->pids = said->pids;
-	a->flags = said->flags;
+	else
+		keep(l, MSG_ENGINE_APP, m);
+	l->nparams = 0;
 }
 
 void
 conf_on_conf_param(void *arg, struct msg *m)
 {
-	const struct msg_conf_param	*said = &m->u.conf_param;
-	struct loading			*l = arg;
-	struct config_app		*a;
-	struct config_param		*p;
-	size_t				 i;
+	struct loading	*l = arg;
 
-	if (l->c->napps == 0) {
+	if (l->c->napps == 0)
 		l->why = "a parameter of no app";
-		return;
-	}
-	a = &l->c->apps[l->c->napps - 1];
-	for (i = 0; i < a->nparams; i++)
-		if (strcmp(a->params[i].name, said->name) == 0)
-			l->why = "a parameter twice";
-	if (a->nparams == PARAMS_MAX)
+	else if (l->nparams++ == PARAMS_MAX)
 		l->why = "too many parameters";
-	if (l->why != NULL)
-		return;
-	p = &a->params[a->nparams++];
-	memcpy(p->name, said->name, sizeof(p->name));
-	p->flags = said->flags;
-	*(said->kind == PARAM_ENVIRONMENT ? &p->environment : &p->argument) =
-	    copy(said->data);
+	else
+		keep(l, MSG_ENGINE_PARAM, m);
 }
 
 void
@@ -269,6 +253,20 @@ hear(struct loading *l)
 	explicit_bzero(&m, sizeof(m));	/* a token, variables */
 }
 
+/* It broke a rule, or it ended without a word. */
+static void
+fate(const char *why, int status)
+{
+	if (why != NULL)
+		log_warnx("berth-conf broke the protocol: %s", why);
+	else if (WIFSIGNALED(status))
+		log_warnx("berth-conf was killed by signal %d",
+		    WTERMSIG(status));
+	else
+		log_warnx("berth-conf ended with status %d",
+		    WEXITSTATUS(status));
+}
+
 /*
  * Who only checks a file may be nobody who can make namespaces: then it has
  * none of its own, and nothing to lose but what it has from him.
@@ -280,9 +278,15 @@ conf_start(struct chan *c, int check)
 	pid_t		 pid;
 	int		 fds[2], pidfd = -1;
 
+	memset(&sp, 0, sizeof(sp));
+	sp.exe = spawn_helper("berth-conf");
+	sp.name = "berth-conf";
+	sp.ns = SPAWN_NS_ALL;
 	/* the configured range is not known yet */
-	child_worker(&sp, spawn_helper("berth-conf"), "berth-conf",
-	    IDRANGE_BASE + WORKERID_CONF);
+	sp.idbase = IDRANGE_BASE + WORKERID_CONF;
+	sp.idcount = 1;
+	sp.cgroupfd = -1;
+	sp.nfds = 1;
 	if (sp.exe == -1 || chan_pair(fds) == -1)
 		fatal("%s", sp.name);
 	sp.fds[0].fd = fds[1];
@@ -320,7 +324,25 @@ config_private(void)
 		fatal("configuration");
 	c->idbase = IDRANGE_BASE;
 	c->idcount = IDRANGE_COUNT;
+	STAILQ_INIT(&c->declared);
 	return (c);
+}
+
+int
+config_tell(struct config *c, struct chan *engine)
+{
+	struct declared	*d;
+	int		 r = 0;
+
+	while ((d = STAILQ_FIRST(&c->declared)) != NULL) {
+		STAILQ_REMOVE_HEAD(&c->declared, entry);
+		if (r == 0)
+			r = chan_send(engine, d->type, 0, d->payload, d->fd);
+		if (d->fd != -1)
+			close(d->fd);
+		free(d);
+	}
+	return (r);
 }
 
 struct config *
@@ -337,8 +359,6 @@ config_load(const char *path, int check, const char *store)
 	}
 	memset(&l, 0, sizeof(l));
 	l.c = config_private();
-	if ((l.c->apps = calloc(APPS_MAX, sizeof(*l.c->apps))) == NULL)
-		fatal("configuration");
 	pid = conf_start(&l.chan, check);
 	say_word(&l, MSG_CONF_START, path, fd);
 	close(fd);
@@ -355,6 +375,6 @@ config_load(const char *path, int check, const char *store)
 		return (l.c);
 	/* with status 1 it has said why */
 	if (l.why != NULL || !WIFEXITED(status) || WEXITSTATUS(status) != 1)
-		log_warnx("%s", child_fate("berth-conf", l.why, status));
+		fate(l.why, status);
 	return (NULL);
 }

@@ -2,39 +2,26 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * What berthd.conf(5) says, as berth-conf has told it.  It lives as long as
- * the broker.
+ * the broker; what declares the apps is the engine's, unread.
  */
 #ifndef BROKER_CONFIG_H
 #define BROKER_CONFIG_H
 
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../common/limits.h"
-#include "../proto/msg.h"
+#include "../proto/chan.h"
 
-/* A query key that /start takes: argument or environment is set. */
-struct config_param {
-	char	 name[PARAMNAME_MAXLEN + 1];
-	uint32_t flags;		/* PARAM_REQUIRED, PARAM_SECRET */
-	char	*argument;	/* argv gets this word, then the value */
-	char	*environment;	/* this variable gets the value */
-};
-
-struct config_app {
-	char	 name[APPNAME_MAXLEN + 1];
-	char	 ref[REF_MAXLEN + 1];	/* normal (ref.h), or "sha512-..." */
-	char	 hostname[HOSTNAME_MAXLEN + 1];	/* empty: berthd chooses */
-	int	 recordfd;	/* how each run record begins: sealed memfd */
-	uint32_t hasargs;	/* it has words for argv */
-	struct config_param params[PARAMS_MAX];	/* in argv's order */
-	size_t	 nparams;
-	uint64_t memory;	/* bytes, 0: no limit */
-	uint32_t cpu;		/* 1/1000 of one CPU, 0: no limit */
-	uint32_t pids;		/* 0: no limit */
-	uint32_t flags;		/* RUN_NETHOST, RUN_READONLY, RUN_NOLIMITS */
+/* A message for the engine, as it came. */
+struct declared {
+	STAILQ_ENTRY(declared)	 entry;
+	enum msg_type		 type;	/* ENGINE_APP, ENGINE_PARAM */
+	int			 fd;	/* or -1 */
+	unsigned char		 payload[];
 };
 
 struct config {
@@ -50,8 +37,8 @@ struct config {
 	uint32_t idcount;	/* <= IDRANGE_COUNT; workers come behind */
 	char	*group;		/* control group, for people; or NULL */
 	uint32_t gid;		/* its id */
-	struct config_app *apps;
-	size_t	 napps;		/* <= APPS_MAX */
+	unsigned int napps;
+	STAILQ_HEAD(, declared) declared;
 };
 
 /* What a private broker needs. */
@@ -62,5 +49,7 @@ struct config	*config_private(void);
  * given; store: what is then printed instead of the file's, or NULL.
  */
 struct config	*config_load(const char *path, int check, const char *store);
+/* Tells what declares the apps, and forgets it.  0, or -1 with errno. */
+int		 config_tell(struct config *, struct chan *);
 
 #endif

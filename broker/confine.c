@@ -19,13 +19,14 @@
 /*
  * What is left.  Not among them: SYS_ADMIN, as each mount happens in a
  * helper's user namespace; KILL, as the owner of a namespace may signal all
- * in it; NET_BIND_SERVICE, as the listener is open by now; SYS_PTRACE,
- * SYS_CHROOT, MKNOD, FOWNER and the rest, as nothing asks for them.
+ * in it; CHOWN, as the store is given away by now; NET_BIND_SERVICE, as the
+ * listener is open; SYS_PTRACE, SYS_CHROOT, MKNOD, FOWNER and the rest, as
+ * nothing asks for them.
  */
-#define CAPS_KEPT	(CAP(SETUID) |	/* to write a helper's uid_map */ \
+#define CAPS_KEPT	(CAP(SETUID) |	/* to write a helper's uid_map, and \
+					 * to look up paths as the engine */ \
 			    CAP(SETGID) | /* and its gid_map */ \
-			    CAP(CHOWN) | /* upper, work, stage: its ids' */ \
-			    CAP(DAC_OVERRIDE)) /* to move and remove those */
+			    CAP(DAC_OVERRIDE)) /* a cgroup while we do so */
 
 /* True when the host's switch at path has this value. */
 static int

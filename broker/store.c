@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The store on disk: plain files, one writer an object, temp name and
- * rename.  The broker's cwd is the store, so every path is relative; a path
- * is made of our own words, digests and hex only.
+ * The store's directory, before it is the engine's: made, judged, given away
+ * and claimed.  What lies in it is the engine's business.
  */
 #include <sys/file.h>
-#include <sys/random.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -22,9 +19,7 @@
 #include "../common/log.h"
 #include "broker.h"
 
-#define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-static int	 lockfd = -1;
+#define DEPTH	3	/* images/<id>/aci, and nothing of ours lies deeper */
 
 static int
 store_refuse(const char *path, const char *what, int error)
@@ -34,45 +29,104 @@ store_refuse(const char *path, const char *what, int error)
 	return (-1);
 }
 
+/* What is root's becomes the engine's; what is the containers' stays so. */
+static int
+take(int fd, uid_t owner, int depth)
+{
+	struct dirent	*d;
+	struct stat	 st;
+	DIR		*dir;
+	int		 sub, r = 0;
+
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return (-1);
+	}
+	while (r == 0 && (d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, ".") == 0 ||
+		    strcmp(d->d_name, "..") == 0)
+			continue;
+		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			r = -1;
+		else if (st.st_uid == 0)
+			r = fchownat(fd, d->d_name, owner, owner,
+			    AT_SYMLINK_NOFOLLOW);
+		if (r == -1 || st.st_uid != 0 || !S_ISDIR(st.st_mode) ||
+		    depth == DEPTH)
+			continue;
+		sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY |
+		    O_NOFOLLOW | O_CLOEXEC);
+		r = sub == -1 ? -1 : take(sub, owner, depth + 1);
+	}
+	closedir(dir);
+	return (r);
+}
+
+/*
+ * A store is root's when it is new, or was made by an older berth.  The
+ * directory itself changes hands last: who is cut short begins anew.
+ */
+static int
+give_away(void)
+{
+	const uid_t	 owner = env.conf->idbase + WORKERID_ENGINE;
+	int		 fd;
+
+	if ((fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1 ||
+	    take(fd, owner, 1) == -1)
+		return (-1);
+	return (lchown(".", owner, owner));
+}
+
+/* The ids that a store's files have, or 0 when nothing says so. */
+static int
+ids_read(char *buf, size_t size)
+{
+	ssize_t	 n;
+	int	 fd, saved_errno;
+
+	if ((fd = open("ids", O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK)) == -1)
+		return (errno == ENOENT ? 0 : -1);
+	n = read(fd, buf, size - 1);
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	buf[n > 0 ? n : 0] = '\0';
+	return ((int)n);
+}
+
+static int
+ids_write(const char *text)
+{
+	int	 fd, r;
+
+	/* empty until it is written, which counts as not there */
+	if ((fd = open("ids", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+	    0644)) == -1)
+		return (-1);
+	r = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
+	if (close(fd) == -1)
+		r = -1;
+	return (r);
+}
+
 /* The container range of a store is for ever: its files belong to it. */
 static int
 store_ids(const char *path)
 {
 	char	 want[64], have[64];
-	ssize_t	 n;
+	int	 n;
 
 	snprintf(want, sizeof(want), "%u %u\n", env.conf->idbase,
 	    env.conf->idcount);
-	n = store_read("ids", have, sizeof(have));
 	/* empty: the machine went down before it was on the disk */
-	if (n == 0 || (n == -1 && errno == ENOENT)) {
-		if (store_write("ids", want, strlen(want)) == -1)
-			return (store_refuse(path, "ids", errno));
-		return (0);
-	}
-	if (n == -1)
-		return (store_refuse(path, "ids", errno));
-	if (strcmp(have, want) != 0)
+	if ((n = ids_read(have, sizeof(have))) == 0)
+		n = ids_write(want);
+	else if (n > 0 && strcmp(have, want) != 0)
 		return (store_refuse(path,
 		    "its files belong to another id range (file ids)", 0));
-	return (0);
-}
-
-/*
- * Whoever is alone may clear away what a dead broker left; then everybody
- * shares the lock.
- */
-static int
-store_lock(const char *path)
-{
-	lockfd = open("lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (lockfd == -1)
-		return (store_refuse(path, "lock", errno));
-	if (flock(lockfd, LOCK_EX | LOCK_NB) == 0)
-		trash_sweep();
-	if (flock(lockfd, LOCK_SH) == -1)
-		return (store_refuse(path, "lock", errno));
-	return (0);
+	return (n == -1 ? store_refuse(path, "ids", errno) : 0);
 }
 
 int
@@ -89,26 +143,32 @@ store_open(const char *path)
 		return (store_refuse(path, "cannot be entered", errno));
 	if (stat(".", &st) == -1)
 		return (store_refuse(path, "stat", errno));
-	if (st.st_uid != geteuid()) {
+	/* what others could write, they may have written already */
+	if ((st.st_mode & 022) != 0)
+		return (store_refuse(path, "others can write to it (mode must "
+		    "be 0700)", 0));
+	if (store_ids(path) == -1)
+		return (-1);
+	if (st.st_uid != geteuid() &&
+	    st.st_uid != env.conf->idbase + WORKERID_ENGINE) {
 		snprintf(env.failed, sizeof(env.failed), "store %.200s: "
 		    "belongs to user %u, not to user %u", path, st.st_uid,
 		    geteuid());
 		return (-1);
 	}
-	/* what others could write, they may have written already */
-	if ((st.st_mode & 022) != 0)
-		return (store_refuse(path, "others can write to it (mode must "
-		    "be 0700)", 0));
 	if ((st.st_mode & 077) != 0 && chmod(".", 0700) == -1)
 		return (store_refuse(path, "mode must be 0700", errno));
-	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		if (mkdir(dirs[i], 0700) == -1 && errno != EEXIST)
-			return (store_refuse(path, dirs[i], errno));
+	if (st.st_uid == geteuid()) {
+		for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+			if (mkdir(dirs[i], 0700) == -1 && errno != EEXIST)
+				return (store_refuse(path, dirs[i], errno));
+		if (give_away() == -1)
+			return (store_refuse(path, "cannot be given to the "
+			    "engine", errno));
+	}
 	if (access("tmp", W_OK) == -1)
 		return (store_refuse(path, "cannot be written", errno));
-	if (store_ids(path) == -1)
-		return (-1);
-	return (store_lock(path));
+	return (0);
 }
 
 /*
@@ -132,132 +192,4 @@ store_claim(void)
 			    env.conf->store);
 		(void)nanosleep(&moment, NULL);
 	}
-}
-
-void
-store_temp(char *buf, size_t size, const char *prefix)
-{
-	uint64_t	 r;
-
-	while (getrandom(&r, sizeof(r), 0) != sizeof(r))
-		continue;
-	snprintf(buf, size, "%s%016llx", prefix, (unsigned long long)r);
-}
-
-int
-store_mkdir_mapped(const char *path, mode_t mode)
-{
-	if (mkdir(path, mode) == -1)
-		return (-1);
-	return (lchown(path, env.conf->idbase, env.conf->idbase));
-}
-
-static int
-write_all(int fd, const void *data, size_t len)
-{
-	const char	*p = data;
-	ssize_t		 n;
-
-	while (len > 0) {
-		if ((n = write(fd, p, len)) == -1) {
-			if (errno == EINTR)
-				continue;
-			return (-1);
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-	return (0);
-}
-
-/* Closes; unlinks when r is -1; keeps errno. */
-static int
-finish(int fd, const char *path, int r)
-{
-	int	 saved_errno = errno;
-
-	if (close(fd) == -1 && r == 0) {
-		saved_errno = errno;
-		r = -1;
-	}
-	if (r == -1)
-		unlink(path);
-	errno = saved_errno;
-	return (r);
-}
-
-int
-store_write(const char *path, const void *data, size_t len)
-{
-	char	 temp[STORE_NAME_SIZE];
-	int	 fd;
-
-	store_temp(temp, sizeof(temp), "tmp/file-");
-	if ((fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) ==
-	    -1)
-		return (-1);
-	if (finish(fd, temp, write_all(fd, data, len)) == -1)
-		return (-1);
-	if (rename(temp, path) == -1)
-		return (finish(open("/dev/null", O_RDONLY | O_CLOEXEC), temp,
-		    -1));
-	return (0);
-}
-
-int
-store_copy(const char *path, int from, uint64_t size)
-{
-	off_t	 off = 0;
-	ssize_t	 n;
-	int	 fd;
-
-	if ((fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) ==
-	    -1)
-		return (-1);
-	while ((uint64_t)off < size) {
-		n = sendfile(fd, from, &off, size - (uint64_t)off);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			if (n == 0)
-				errno = EIO;
-			return (finish(fd, path, -1));
-		}
-	}
-	return (finish(fd, path, 0));
-}
-
-ssize_t
-store_read(const char *path, char *buf, size_t size)
-{
-	ssize_t	 n;
-	int	 fd, saved_errno;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd == -1)
-		return (-1);
-	n = read(fd, buf, size);
-	saved_errno = errno;
-	close(fd);
-	errno = saved_errno;
-	if (n == -1)
-		return (-1);
-	if ((size_t)n == size) {
-		errno = EFBIG;
-		return (-1);
-	}
-	buf[n] = '\0';
-	return (n);
-}
-
-int
-store_sealed(int fd, uint64_t min, uint64_t max)
-{
-	struct stat	 st;
-	int		 seals;
-
-	seals = fcntl(fd, F_GET_SEALS);
-	return (seals != -1 && (seals & SEALS) == SEALS &&
-	    fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= 0 &&
-	    (uint64_t)st.st_size >= min && (uint64_t)st.st_size <= max);
 }

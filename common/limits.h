@@ -89,6 +89,8 @@
 #define UNPACKERS_MAX		4	/* at once, per fetch job */
 #define APPS_MAX		32	/* declared in berthd.conf */
 #define PARAMS_MAX		32	/* per app */
+#define SPAWN_PATH_SIZE		112	/* a directory of the store, with NUL */
+#define CHILDREN_MAX		4096	/* processes of the engine's asking */
 #define STOP_GRACE_MS		10000	/* TERM to KILL */
 
 /* The HTTP worker. */
@@ -105,6 +107,7 @@
 #define IDRANGE_COUNT		65536U
 #define WORKERID_HTTP		(IDRANGE_COUNT + 0U)	/* added to the base */
 #define WORKERID_FETCH		(IDRANGE_COUNT + 1U)
-#define WORKERID_CONF		(IDRANGE_COUNT + 2U)	/* to IDRANGE_BASE */
+#define WORKERID_ENGINE		(IDRANGE_COUNT + 2U)	/* the store is its */
+#define WORKERID_CONF		(IDRANGE_COUNT + 3U)	/* to IDRANGE_BASE */
 
 #endif

@@ -14,6 +14,7 @@
 static const char	*log_name = "berth";
 static int		 log_level;
 static int		 log_tosyslog;
+static void		(*log_line_to)(const char *);
 
 void
 log_init(const char *name, int verbose)
@@ -39,6 +40,12 @@ log_syslog(void)
 {
 	openlog(log_name, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	log_tosyslog = 1;
+}
+
+void
+log_to(void (*to)(const char *))
+{
+	log_line_to = to;
 }
 
 char *
@@ -95,8 +102,13 @@ log_line(int error, const char *fmt, va_list ap)
 		if (off > sizeof(line) - 2)
 			off = sizeof(line) - 2;
 	}
+	line[off] = '\0';
+	if (log_line_to != NULL) {
+		log_line_to(line + strlen(log_name) + 2);
+		errno = saved_errno;
+		return;
+	}
 	if (log_tosyslog) {
-		line[off] = '\0';
 		syslog(error != 0 ? LOG_WARNING : LOG_INFO, "%s",
 		    line + strlen(log_name) + 2);
 		errno = saved_errno;

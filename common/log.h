@@ -13,6 +13,8 @@ void	 log_verbose(int verbose);
 int	 log_getverbose(void);
 /* From now on to syslog(3), not to standard error. */
 void	 log_syslog(void);
+/* From now on to this function, one line without name or newline. */
+void	 log_to(void (*)(const char *line));
 /* With ": " and strerror(errno) behind it; errno is left as it was. */
 void	 log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -5,6 +5,7 @@
  * code until the exec: it opens what must be opened in its own mount
  * namespace, waits for its id map, becomes id 0 of its user namespace.
  */
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -284,11 +285,15 @@ write_proc(pid_t pid, const char *file, const char *text)
 static int
 write_maps(const struct spawn *sp, pid_t pid)
 {
-	char	 map[64];
+	char	 map[128];
+	int	 n;
 
-	snprintf(map, sizeof(map), "0 %u %u", sp->idbase, sp->idcount);
 	if (sp->idcount == 0)
 		return (0);
+	n = snprintf(map, sizeof(map), "0 %u %u", sp->idbase, sp->idcount);
+	if (sp->samecount != 0)
+		snprintf(map + n, sizeof(map) - (size_t)n, "\n%u %u %u",
+		    sp->samebase, sp->samebase, sp->samecount);
 	if (write_proc(pid, "uid_map", map) == -1)
 		return (-1);
 	return (write_proc(pid, "gid_map", map));
@@ -316,6 +321,17 @@ join_cgroups(const struct spawn *sp, pid_t pid)
 	return (0);
 }
 
+/*
+ * Whose files the child may open until it has its own ids: a clone has our
+ * file system ids, and no say over the directories of anybody else.
+ */
+static void
+become(uint32_t owner)
+{
+	(void)setfsgid(owner);
+	(void)setfsuid(owner);
+}
+
 pid_t
 spawn(const struct spawn *sp, int *pidfd)
 {
@@ -335,6 +351,8 @@ spawn(const struct spawn *sp, int *pidfd)
 		ca.flags |= CLONE_INTO_CGROUP;
 		ca.cgroup = (unsigned int)sp->cgroupfd;
 	}
+	if (sp->owner != 0)
+		become(sp->owner);
 	pid = sp->idcount == 0 ? fork() :
 	    (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
 	if (pid == 0) {
@@ -342,23 +360,29 @@ spawn(const struct spawn *sp, int *pidfd)
 		child(sp, go[0]);
 	}
 	saved_errno = errno;
+	if (sp->owner != 0)
+		become(0);
 	close(go[0]);
 	if (pid == -1) {
 		close(go[1]);
 		errno = saved_errno;
 		return (-1);
 	}
-	if (write_maps(sp, pid) == -1 || join_cgroups(sp, pid) == -1 ||
-	    write(go[1], "", 1) != 1) {
-		saved_errno = errno;
-		close(go[1]);	/* its read ends with nothing: it exits */
-		(void)waitpid(pid, NULL, 0);
-		if (*pidfd != -1)
-			close(*pidfd);
-		*pidfd = -1;
-		errno = saved_errno;
-		return (-1);
-	}
+	if (write_maps(sp, pid) == -1 || join_cgroups(sp, pid) == -1)
+		goto fail;
+	if (sp->born != NULL)
+		sp->born(sp->arg, pid);
+	if (write(go[1], "", 1) != 1)
+		goto fail;
 	close(go[1]);
 	return (pid);
+ fail:
+	saved_errno = errno;
+	close(go[1]);	/* its read ends with nothing: it exits */
+	(void)waitpid(pid, NULL, 0);
+	if (*pidfd != -1)
+		close(*pidfd);
+	*pidfd = -1;
+	errno = saved_errno;
+	return (-1);
 }

@@ -10,10 +10,14 @@
 
 #include <sys/types.h>
 
+#include <sched.h>
 #include <stdint.h>
 
 #include "limits.h"
 
+/* Nothing of the host's; the user namespace comes by itself. */
+#define SPAWN_NS_ALL	(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | \
+			    CLONE_NEWUTS | CLONE_NEWNET)
 #define SPAWN_FDS_MAX	(LAYERS_MAX + 16)
 #define SPAWN_FD_CHAN	3
 
@@ -29,9 +33,15 @@ struct spawn {
 	uint64_t	 ns;		/* CLONE_NEW*; user is always new */
 	uint32_t	 idbase;	/* host uid and gid of id 0 inside */
 	uint32_t	 idcount;	/* 0: no namespaces, our own ids */
+	uint32_t	 samebase;	/* ids that are the same inside, */
+	uint32_t	 samecount;	/* or 0 */
+	uint32_t	 owner;		/* as whom it opens paths; 0: as us */
 	int		 cgroupfd;	/* v2: born in this one; else -1 */
 	const char	*const *cgroups; /* v1: cgroup.procs files to join, or
 					 * NULL; ends with NULL */
+	/* Called once its pid is known, before it runs; or NULL. */
+	void		(*born)(void *arg, pid_t);
+	void		*arg;
 	/* The first is the helper's channel, whose other end we keep. */
 	unsigned int	 nfds;
 	struct spawn_fd	 fds[SPAWN_FDS_MAX];	/* become 3, 4, 5, ... */

@@ -237,6 +237,13 @@ evchan_room(struct evchan *e, size_t more)
 	e->max = CHAN_QUEUE_MAX + more;
 }
 
+void
+evchan_pump(struct evchan *e)
+{
+	if (e != NULL && !e->busy && !e->dead)
+		evchan_read(-1, 0, e);
+}
+
 size_t
 evchan_queued(const struct evchan *e)
 {

@@ -44,6 +44,9 @@ void		 evchan_room(struct evchan *, size_t more);
 /* Messages that wait. */
 size_t		 evchan_queued(const struct evchan *);
 
+/* Handles what has come, without waiting; legal inside a handler. */
+void		 evchan_pump(struct evchan *);
+
 /* PH_*: what may come from now on. */
 void		 evchan_phase(struct evchan *, uint32_t phase);
 int		 evchan_fd(const struct evchan *);

@@ -43,6 +43,7 @@ peer_name(enum peer peer)
 		[PEER_UNPACK] = "berth-unpack",
 		[PEER_INIT] = "berth-init",
 		[PEER_CONF] = "berth-conf",
+		[PEER_ENGINE] = "berth-engine",
 	};
 
 	if ((unsigned int)peer >= PEER_MAX)

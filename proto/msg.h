@@ -26,6 +26,7 @@ enum peer {
 	PEER_UNPACK,
 	PEER_INIT,
 	PEER_CONF,
+	PEER_ENGINE,
 	PEER_MAX
 };
 
@@ -391,6 +392,77 @@ struct msg_conf_param {
 	uint32_t	 kind;		/* enum param_kind */
 	char		 name[PARAMNAME_MAXLEN + 1];
 	char		 data[CONF_WORD_SIZE];	/* argument or variable */
+};
+
+/*
+ * What the engine is told of the configuration, once.  It goes on after GO;
+ * SERVE is the answer to its UP.
+ */
+struct msg_engine_start {
+	uint32_t	 private;	/* for one command; else a daemon */
+	uint32_t	 verbose;
+	uint32_t	 pid;		/* of the broker, for the record */
+	uint32_t	 insecure;	/* INSECURE_*: of the declared apps */
+	uint32_t	 idbase;
+	uint32_t	 idcount;
+	uint32_t	 token_needed;	/* the listener is not loopback */
+	uint32_t	 zero;
+	char		 boot_id[UUID_SIZE];	/* or empty */
+	char		 token[128];	/* empty: none configured */
+	char		 failed[512];	/* why the store is of no use */
+};
+
+struct msg_engine_serve {
+	uint32_t	 detached;	/* no standard error: to the broker */
+};
+
+/* Who has connected, as the kernel says; descriptor: his socket. */
+struct msg_engine_client {
+	uint32_t	 uid;
+	uint32_t	 pid;
+};
+
+struct msg_engine_born {
+	uint32_t	 child;		/* the engine's number for it */
+	uint32_t	 pid;		/* the host's */
+	char		 lacking[MSG_TEXT_SIZE]; /* a limit not enforced */
+};
+
+struct msg_engine_ended {
+	uint32_t	 child;
+	uint32_t	 status;	/* as of waitpid(2) */
+	char		 why[MSG_TEXT_SIZE];	/* it was never started */
+};
+
+/* A directory of the store, opened O_PATH by the new process itself. */
+struct msg_spawn_dir {
+	char		 path[SPAWN_PATH_SIZE];
+};
+
+enum program { SPAWN_UNPACK, SPAWN_INIT, SPAWN_FETCH, SPAWN_HTTP,
+    SPAWN_PROGRAMS };
+
+#define SPAWN_IDLE	0x100	/* nobody waits for it: lowest priority */
+
+/* With what SPAWN_FD and SPAWN_DIR have named since the last: 3, 4, ... */
+struct msg_spawn {
+	uint32_t	 child;		/* never used before */
+	uint32_t	 program;	/* enum program */
+	uint32_t	 flags;		/* RUN_NETHOST, NOLIMITS, SPAWN_IDLE */
+	uint32_t	 cpu;		/* limits as in msg_run: SPAWN_INIT */
+	uint32_t	 pids;
+	uint32_t	 zero;
+	uint64_t	 memory;
+	char		 uuid[UUID_SIZE];	/* SPAWN_INIT; else empty */
+};
+
+struct msg_spawn_kill {
+	uint32_t	 child;		/* SIGKILL, when it still lives */
+};
+
+/* Cgroups that a dead broker left of this pod. */
+struct msg_spawn_sweep {
+	char		 uuid[UUID_SIZE];
 };
 
 struct msg_init_start {

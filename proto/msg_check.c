@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * One check per payload of msg.h: every field, refused or taken as it is.
- * Here, those that the broker and others receive.  The privileged side
+ * Here, those that more than one program receives.  The other side
  * checks again what a worker has checked, because the worker may by now be
  * somebody else's program.  Pure; 1 is good.
  */
@@ -48,6 +48,11 @@ msg_platform_ok(const struct msg_platform *p)
 CHECK(none)
 {
 	return (m->zero == 0);
+}
+
+CHECK(text)
+{
+	return (valid_text(m->text, sizeof(m->text)));
 }
 
 CHECK(signal)

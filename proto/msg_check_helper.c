@@ -3,11 +3,6 @@
 /* The checks of what the broker sends and never receives. */
 #include "msg_check.h"
 
-CHECK(text)
-{
-	return (valid_text(m->text, sizeof(m->text)));
-}
-
 CHECK(image_entry)
 {
 	return (valid_string(m->id, sizeof(m->id)) &&

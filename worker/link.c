@@ -44,7 +44,8 @@ link_init(struct chan *c, enum peer self)
 	    signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
 		fatal("signal");
 	umask(077);
-	chan_init(c, LINK_FD, self, PEER_BROKER);
+	chan_init(c, LINK_FD, self, self == PEER_CONF ? PEER_BROKER :
+	    PEER_ENGINE);
 }
 
 /* The files that stay readable, and nothing else. */

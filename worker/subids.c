@@ -18,7 +18,7 @@ unsigned int
 subids_overlap(int fd, const char *path, uint32_t idbase)
 {
 	unsigned long long	 first, count;
-	uint64_t		 end = (uint64_t)idbase + WORKERID_CONF;
+	uint64_t		 end = (uint64_t)idbase + WORKERID_ENGINE;
 	const char		*why;
 	char			*line, *p, *text;
 	size_t			 len;

@@ -138,7 +138,7 @@ receive_start(void)
 {
 	struct msg	 m;
 
-	chan_init(&in.chan, INIT_FD_CHAN, PEER_INIT, PEER_BROKER);
+	chan_init(&in.chan, INIT_FD_CHAN, PEER_INIT, PEER_ENGINE);
 	if (chan_recv(&in.chan, &m) != 1 || m.hdr.type != MSG_INIT_START)
 		_exit(STATUS_BERTH);
 	in.start = m.u.init_start;

@@ -242,7 +242,7 @@ main(void)
 	umask(0);
 	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	chan_init(&c, UNPACK_FD_CHAN, PEER_UNPACK, PEER_BROKER);
+	chan_init(&c, UNPACK_FD_CHAN, PEER_UNPACK, PEER_ENGINE);
 	switch (chan_recv(&c, &m)) {
 	case 1:
 		break;

@@ -98,7 +98,7 @@ main(int argc, char **argv)
 	/* nor waits: what it hears behind its answer is the end */
 	if (shutdown(61, SHUT_WR) == -1)
 		err(1, "shutdown");
-	chan_init(&c, 60, PEER_UNPACK, PEER_BROKER);
+	chan_init(&c, 60, PEER_UNPACK, PEER_ENGINE);
 	c.phase = PH_BUSY;
 	memset(&m, 0, sizeof(m));
 	m.hdr.type = MSG_UNPACK_LAYER;

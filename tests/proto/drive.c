@@ -65,7 +65,7 @@ say_fd(int fd, enum msg_type type, const void *payload, int desc)
 {
 	struct chan	 c;
 
-	chan_init(&c, fd, PEER_CLI, PEER_BROKER);
+	chan_init(&c, fd, PEER_CLI, PEER_ENGINE);
 	return (chan_send(&c, type, 1, payload, desc));
 }
 
@@ -78,7 +78,7 @@ hear(int fd, int ms, struct msg *m)
 
 	if ((r = poll(&pfd, 1, ms)) <= 0)
 		return (-1);
-	chan_init(&c, fd, PEER_CLI, PEER_BROKER);
+	chan_init(&c, fd, PEER_CLI, PEER_ENGINE);
 	c.phase = PH_ANY;
 	if ((r = chan_recv(&c, m)) != 1)
 		return (r);

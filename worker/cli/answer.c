@@ -19,6 +19,7 @@ typedef void	(*handler)(struct session *, struct msg *);
 #define TO_UNPACK(n)
 #define TO_INIT(n)
 #define TO_CONF(n)
+#define TO_ENGINE(n)
 #define MSG(N, n, from, to, p, fd, ph)	TO_##to(n)
 #include "../../proto/msg.def"
 #undef MSG
@@ -34,12 +35,14 @@ static const handler	 handlers[MSG_MAX] = {
 #undef TO_UNPACK
 #undef TO_INIT
 #undef TO_CONF
+#undef TO_ENGINE
 #define TO_BROKER(n)	NULL,
 #define TO_HTTP(n)	NULL,
 #define TO_FETCH(n)	NULL,
 #define TO_UNPACK(n)	NULL,
 #define TO_INIT(n)	NULL,
 #define TO_CONF(n)	NULL,
+#define TO_ENGINE(n)	NULL,
 #include "../../proto/msg.def"
 #undef MSG
 };

@@ -38,7 +38,7 @@ session_open(struct session *s, const struct options *o, int failure)
 	s->file = s->sigfd = -1;
 	if ((fd = connect_broker(o, &s->broker)) == -1)
 		return (-1);
-	chan_init(&s->chan, fd, PEER_CLI, PEER_BROKER);
+	chan_init(&s->chan, fd, PEER_CLI, PEER_ENGINE);
 	s->chan.phase = PH_IDLE;
 	if ((s->sigfd = signals_open(o->command == CMD_RUN)) == -1) {
 		log_warn("signalfd");

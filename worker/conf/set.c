@@ -124,7 +124,7 @@ const char *
 config_set_ids(struct config *c, const char *base, const char *count)
 {
 	/* The workers' own ids lie behind a full range; -1 is no id. */
-	int64_t	 first, n, last = UINT32_MAX - 1 - WORKERID_FETCH;
+	int64_t	 first, n, last = UINT32_MAX - 1 - WORKERID_ENGINE;
 
 	if ((first = whole_number(base, last)) < IDBASE_MIN)
 		return ("not a number from 65536 to 4294901756");

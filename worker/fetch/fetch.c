@@ -164,7 +164,7 @@ main(void)
 	link_sandbox(&sandbox);
 	if ((f->base = event_base_new()) == NULL)
 		fatal("event loop");
-	f->chan = evchan_new(f->base, LINK_FD, PEER_FETCH, PEER_BROKER,
+	f->chan = evchan_new(f->base, LINK_FD, PEER_FETCH, PEER_ENGINE,
 	    handlers, fetch_on_gone, f);
 	if (f->chan == NULL)
 		fatal("channel");

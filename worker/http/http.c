@@ -111,6 +111,7 @@ http_on_http_pong(void *arg, struct msg *m)
 static const evchan_handler	 handlers[MSG_MAX] = {
 #define TO_HTTP(N, n)	[MSG_##N] = http_on_##n,
 #define TO_BROKER(N, n)
+#define TO_ENGINE(N, n)
 #define TO_CLI(N, n)
 #define TO_FETCH(N, n)
 #define TO_UNPACK(N, n)
@@ -179,7 +180,7 @@ main(void)
 	link_init(&c, PEER_HTTP);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event_base_new");
-	broker = evchan_new(base, c.fd, PEER_HTTP, PEER_BROKER, handlers,
+	broker = evchan_new(base, c.fd, PEER_HTTP, PEER_ENGINE, handlers,
 	    http_on_gone, base);
 	if (broker == NULL)
 		fatal("channel");

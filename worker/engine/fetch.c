@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * One fetch, in the broker: a fetch worker that only delivers, an unpacker
+ * One fetch, in the engine: a fetch worker that only delivers, an unpacker
  * that reads the documents and names the layers, and what they say to each
  * other.  No document is read here.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/ref.h"
+#include "../../common/log.h"
+#include "../../common/ref.h"
 #include "fetch.h"
 
 static LIST_HEAD(, fetch) fetches = LIST_HEAD_INITIALIZER(fetches);
@@ -60,7 +59,7 @@ fetch_free(struct fetch *f)
 	LIST_REMOVE(f, entry);
 	nfetches--;
 	free(f);
-	broker_idle();
+	engine_idle();
 }
 
 /* id or why. */
@@ -168,13 +167,10 @@ static int
 start_worker(struct fetch *f)
 {
 	struct msg_fetch_resolve m;
-	struct spawn	 sp;
+	struct birth	 b;
 
-	child_worker(&sp, env.exe_fetch, "berth-fetch", env.conf->idbase +
-	    WORKERID_FETCH);
-	/* the host's network, and nothing else of the host's */
-	sp.ns &= ~(uint64_t)CLONE_NEWNET;
-	if ((f->worker = child_start(&sp, PEER_FETCH, dispatch_fetch,
+	child_birth(&b, SPAWN_FETCH);
+	if ((f->worker = child_start(&b, PEER_FETCH, dispatch_fetch,
 	    worker_done, f)) == NULL)
 		return (-1);
 	memset(&m, 0, sizeof(m));
@@ -187,10 +183,10 @@ start_worker(struct fetch *f)
 static int
 start_image(struct fetch *f)
 {
-	struct spawn	 sp;
+	struct birth	 b;
 
-	child_unpack(&sp);
-	f->image = child_start(&sp, PEER_UNPACK, dispatch_image, image_done,
+	child_birth(&b, SPAWN_UNPACK);
+	f->image = child_start(&b, PEER_UNPACK, dispatch_image, image_done,
 	    f);
 	return (f->image == NULL ? -1 : 0);
 }

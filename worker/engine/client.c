@@ -7,8 +7,6 @@
  */
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +18,14 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "engine.h"
 
 struct client {
 	LIST_ENTRY(client) entry;
 	struct evchan	*ec;
-	struct ucred	 cred;
+	uid_t		 uid;
+	pid_t		 pid;
 	uint32_t	 id;		/* of the request in hand */
 	void		(*cancel)(void *);
 	void		*job;
@@ -39,21 +38,13 @@ struct client {
 
 static LIST_HEAD(, client) clients = LIST_HEAD_INITIALIZER(clients);
 static unsigned int	 nclients;
-static struct event	*listen_ev;
 
-/*
- * Nobody waits for a private broker any more: it lets go of the caller's
- * standard error, whose reader may wait for its end, and tidies up.
- */
+/* Nobody waits for a private broker any more: it tidies up. */
 static void
 client_last(void)
 {
-	int	 fd;
-
-	if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) != -1) {
-		(void)dup2(fd, STDERR_FILENO);
-		close(fd);
-	}
+	(void)dup2(NULL_FD, STDERR_FILENO);
+	broker_say(MSG_ENGINE_ALONE);
 	trash_run();
 	durable_now();
 }
@@ -76,7 +67,7 @@ client_free(struct client *c)
 	free(c);
 	if (env.private && nclients == 0)
 		client_last();
-	broker_idle();
+	engine_idle();
 }
 
 static void
@@ -86,15 +77,14 @@ client_gone(void *arg, const char *why)
 
 	if (why != NULL)
 		log_warnx("berth[%d] of user %u: %s: dropped",
-		    (int)c->cred.pid, c->cred.uid, why);
+		    (int)c->pid, c->uid, why);
 	client_free(c);
 }
 
 void
-client_new(int fd)
+client_new(int fd, uid_t uid, pid_t pid)
 {
 	struct client	*c;
-	socklen_t	 len = sizeof(c->cred);
 
 	if (nclients >= CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
 		log_warnx("too many clients");
@@ -103,10 +93,9 @@ client_new(int fd)
 	}
 	LIST_INSERT_HEAD(&clients, c, entry);
 	nclients++;
-	/* the kernel says who calls, never the message */
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->cred, &len) == -1)
-		fatal("SO_PEERCRED");
-	if ((c->ec = evchan_new(env.base, fd, PEER_BROKER, PEER_CLI,
+	c->uid = uid;
+	c->pid = pid;
+	if ((c->ec = evchan_new(env.base, fd, PEER_ENGINE, PEER_CLI,
 	    dispatch_cli, client_gone, c)) == NULL)
 		fatal("client");
 	evchan_phase(c->ec, PH_IDLE);
@@ -125,70 +114,11 @@ client_count(void)
 	return (nclients);
 }
 
-static void
-client_again(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	event_add(listen_ev, NULL);
-}
-
-static void
-client_accept(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval	 soon = { 0, 200000 };
-	int				 s;
-
-	(void)what;
-	(void)arg;
-	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) != -1) {
-		client_new(s);
-		return;
-	}
-	if (errno == EAGAIN || errno == ECONNABORTED)
-		return;
-	/* it waits until something is free; asking at once would be a loop */
-	log_warn("accept");
-	event_del(listen_ev);
-	event_base_once(env.base, -1, EV_TIMEOUT, client_again, NULL, &soon);
-}
-
-/* STORE/sock: ours alone, or the control group's. */
-void
-client_listen(void)
-{
-	struct sockaddr_un	 sun;
-	mode_t			 mode = env.conf->group != NULL ? 0660 : 0600;
-	int			 fd;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "sock");
-	if (unlink("sock") == -1 && errno != ENOENT)
-		fatal("sock");
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	umask(0177);
-	if (fd == -1 || bind(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
-		fatal("sock");
-	umask(022);
-	if (env.conf->group != NULL &&
-	    (chown("sock", (uid_t)-1, env.conf->gid) == -1 ||
-	    chmod("sock", mode) == -1))
-		fatal("sock: control group %s", env.conf->group);
-	if (listen(fd, 64) == -1)
-		fatal("sock");
-	listen_ev = event_new(env.base, fd, EV_READ | EV_PERSIST,
-	    client_accept, NULL);
-	if (listen_ev == NULL || event_add(listen_ev, NULL) == -1)
-		fatal("sock");
-}
-
 void
 client_creds(const struct client *c, uid_t *uid, pid_t *pid)
 {
-	*uid = c->cred.uid;
-	*pid = c->cred.pid;
+	*uid = c->uid;
+	*pid = c->pid;
 }
 
 void
@@ -345,8 +275,8 @@ client_on_fetch(void *arg, struct msg *m)
 	cb.note = client_fetch_note;
 	cb.done = client_fetch_done;
 	cb.arg = c;
-	cb.uid = c->cred.uid;
-	cb.pid = c->cred.pid;
+	cb.uid = c->uid;
+	cb.pid = c->pid;
 	c->sync = m->u.fetch.sync != 0 ? 2 : 0;
 	c->fetch = fetch_start(&m->u.fetch, &cb);
 }
@@ -376,8 +306,9 @@ client_pod_started(void *arg, const char *uuid, pid_t pid)
 
 /* A line for the user that changes nothing. */
 static void
-client_pod_note(struct client *c, const char *text)
+client_pod_note(void *arg, const char *text)
 {
+	struct client	*c = arg;
 	struct msg_note	 n;
 
 	memset(&n, 0, sizeof(n));
@@ -426,15 +357,14 @@ client_on_run(void *arg, struct msg *m)
 	memset(&cb, 0, sizeof(cb));
 	cb.stdio = client_pod_stdio;
 	cb.started = client_pod_started;
+	cb.warn = client_pod_note;
 	cb.ended = client_pod_ended;
 	cb.arg = c;
 	cb.app = "";
-	cb.uid = c->cred.uid;
-	cb.pid = c->cred.pid;
+	cb.uid = c->uid;
+	cb.pid = c->pid;
 	if ((c->pod = pod_start(&m->u.run, fd, &cb, why)) == NULL)
 		client_fail(c, c->id, 125, "%s", why);
-	else if (*why != '\0')
-		client_pod_note(c, why);
 }
 
 void

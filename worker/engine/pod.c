@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * One container, in the broker: its directory, its cgroup, its pid 1, and
+ * One container, in the engine: its directory, its pid 1, and
  * what that says.  Image and run record go to pid 1 unread.
  */
 #include <sys/file.h>
@@ -15,16 +15,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/valid.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "../../common/valid.h"
+#include "engine.h"
 
 #define POD_PATH	(UUID_SIZE + 40)
 #define TTYAUX_MAJOR	5	/* Linux, admin-guide/devices.txt */
@@ -38,7 +37,6 @@ struct pod {
 	struct pod_cb	 cb;
 	struct audit	 audit;
 	uint64_t	 intent;
-	struct cgroup	*cgroup;
 	struct child	*init;
 	int		 dirfd;		/* pods/<uuid>, locked */
 	int		 imagefd;	/* images/<id>, shared lock */
@@ -179,12 +177,11 @@ pod_free(struct pod *p)
 {
 	child_kill(p->init);
 	pod_rmdir(p);
-	cgroup_free(p->cgroup);
 	image_close(p->imagefd);
 	LIST_REMOVE(p, entry);
 	npods--;
 	free(p);
-	broker_idle();
+	engine_idle();
 }
 
 /* An app's status is no failure of ours; a reason is. */
@@ -205,7 +202,10 @@ pod_done(void *arg, const char *why, int status)
 	struct pod	*p = arg;
 
 	p->init = NULL;
-	if (!p->ended) {
+	if (status == -1) {
+		p->status = 125;
+		snprintf(p->why, sizeof(p->why), "%s", why);
+	} else if (!p->ended) {
 		p->status = 137;
 		snprintf(p->why, sizeof(p->why), "pod %s: %s", p->uuid,
 		    child_fate("berth-init", why, status));
@@ -213,73 +213,76 @@ pod_done(void *arg, const char *why, int status)
 	pod_record(p);
 	/* what is left on disk goes before anybody hears of the end */
 	pod_rmdir(p);
-	cgroup_free(p->cgroup);
-	p->cgroup = NULL;
 	if (p->cb.ended != NULL)
 		p->cb.ended(p->cb.arg, p->status,
 		    *p->why != '\0' ? p->why : NULL);
 	pod_free(p);
 }
 
-/* Opens what pid 1 is born with; paths are opened by the child itself. */
-static int
-pod_spawn(struct pod *p, int recordfd)
+static void
+pod_fill(struct pod *p, struct birth *b, int appfd, int recordfd,
+    int statusfd)
 {
 	static char	 lower[LAYERS_MAX][STORE_NAME_SIZE + 16];
-	char		 app[IMAGEID_SIZE + 32], upper[POD_PATH];
-	char		 work[POD_PATH], status[POD_PATH];
-	static int	 sealed = -1;	/* the first pod pays for it */
-	struct spawn	 sp;
+	static char	 upper[POD_PATH], work[POD_PATH];
 	unsigned int	 i, n = layers.n;
-	int		 appfd, statusfd, resolvfd, saved_errno;
 
-	if (sealed == -1 &&
-	    (sealed = spawn_seal(env.exe_init, "berth-init")) == -1)
-		return (-1);
-	memset(&sp, 0, sizeof(sp));
-	snprintf(app, sizeof(app), "images/%s/app", p->image);
-	appfd = open(app, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	statusfd = open(pod_path(p, status, "status"), O_WRONLY | O_CREAT |
-	    O_EXCL | O_CLOEXEC, 0600);
-	resolvfd = open((p->m.flags & RUN_NETHOST) != 0 ? "/etc/resolv.conf" :
-	    "/dev/null", O_RDONLY | O_CLOEXEC);
-	if (resolvfd == -1)
-		resolvfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	sp.exe = sealed;
-	sp.name = "berth-init";
-	sp.ns = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	if ((p->m.flags & RUN_NETHOST) == 0)
-		sp.ns |= CLONE_NEWNET;
-	sp.idbase = env.conf->idbase;
-	sp.idcount = env.conf->idcount;
-	sp.cgroupfd = cgroup_fd(p->cgroup);
-	sp.cgroups = cgroup_procs(p->cgroup);
-	sp.fds[INIT_FD_APP - 3].fd = appfd;
-	sp.fds[INIT_FD_RUN - 3].fd = recordfd;
-	sp.fds[INIT_FD_STATUS - 3].fd = statusfd;
-	sp.fds[INIT_FD_RESOLV - 3].fd = resolvfd;
-	sp.fds[INIT_FD_UPPER - 3].fd = -1;
-	sp.fds[INIT_FD_UPPER - 3].path = pod_path(p, upper, "upper");
-	sp.fds[INIT_FD_WORK - 3].fd = -1;
-	sp.fds[INIT_FD_WORK - 3].path = pod_path(p, work, "work");
+	child_birth(b, SPAWN_INIT);
+	b->flags = p->m.flags & (RUN_NETHOST | RUN_NOLIMITS);
+	b->limits = &p->m;
+	b->uuid = p->uuid;
+	b->fds[INIT_FD_APP - 3].fd = appfd;
+	b->fds[INIT_FD_RUN - 3].fd = recordfd;
+	b->fds[INIT_FD_STATUS - 3].fd = statusfd;
+	/* of the host's network the broker puts the host's here */
+	b->fds[INIT_FD_RESOLV - 3].fd = NULL_FD;
+	b->fds[INIT_FD_UPPER - 3].fd = -1;
+	b->fds[INIT_FD_UPPER - 3].path = pod_path(p, upper, "upper");
+	b->fds[INIT_FD_WORK - 3].fd = -1;
+	b->fds[INIT_FD_WORK - 3].path = pod_path(p, work, "work");
 	/* kept bottom first, wanted top first */
 	for (i = 0; i < n; i++) {
 		snprintf(lower[i], sizeof(lower[i]), "layers/%s/fs",
 		    layers.name[n - 1 - i]);
-		sp.fds[INIT_FD_LAYERS - 3 + i].fd = -1;
-		sp.fds[INIT_FD_LAYERS - 3 + i].path = lower[i];
+		b->fds[INIT_FD_LAYERS - 3 + i].fd = -1;
+		b->fds[INIT_FD_LAYERS - 3 + i].path = lower[i];
 	}
-	sp.nfds = INIT_FD_LAYERS - 3 + n;
-	if (appfd != -1 && statusfd != -1 && resolvfd != -1)
-		p->init = child_start(&sp, PEER_INIT, dispatch_init, pod_done,
-		    p);
+	b->nfds = INIT_FD_LAYERS - 3 + n;
+}
+
+/* What cannot be enforced, and the user said that he can live with. */
+static void
+pod_born(void *arg, const char *lacking)
+{
+	struct pod	*p = arg;
+
+	if (*lacking != '\0' && p->cb.warn != NULL)
+		p->cb.warn(p->cb.arg, lacking);
+}
+
+/* Opens what pid 1 is born with; paths are opened by the child itself. */
+static int
+pod_spawn(struct pod *p, int recordfd)
+{
+	char		 app[IMAGEID_SIZE + 32], status[POD_PATH];
+	struct birth	 b;
+	int		 appfd, statusfd, saved_errno;
+
+	snprintf(app, sizeof(app), "images/%s/app", p->image);
+	appfd = open(app, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	statusfd = open(pod_path(p, status, "status"), O_WRONLY | O_CREAT |
+	    O_EXCL | O_CLOEXEC, 0600);
+	if (appfd != -1 && statusfd != -1) {
+		pod_fill(p, &b, appfd, recordfd, statusfd);
+		if ((p->init = child_start(&b, PEER_INIT, dispatch_init,
+		    pod_done, p)) != NULL)
+			child_onborn(p->init, pod_born);
+	}
 	saved_errno = errno;
 	if (appfd != -1)
 		close(appfd);
 	if (statusfd != -1)
 		close(statusfd);
-	if (resolvfd != -1)
-		close(resolvfd);
 	errno = saved_errno;
 	return (p->init == NULL ? -1 : 0);
 }
@@ -323,8 +326,6 @@ pod_rule(struct pod *p, const struct msg_run *m, const char *app)
 static int
 pod_begin(struct pod *p, int recordfd, char *why)
 {
-	char	 lacking[MSG_TEXT_SIZE];
-
 	if ((p->imagefd = image_open(p->image)) == -1 ||
 	    image_layers(p->image, &layers) == -1) {
 		snprintf(why, MSG_TEXT_SIZE, "image %.39s: %s", p->image,
@@ -336,14 +337,11 @@ pod_begin(struct pod *p, int recordfd, char *why)
 		    strerror(errno));
 		return (-1);
 	}
-	if ((p->cgroup = cgroup_new(p->uuid, &p->m, why, lacking)) == NULL)
-		return (-1);
 	if (pod_spawn(p, recordfd) == -1 || pod_send_start(p) == -1) {
 		snprintf(why, MSG_TEXT_SIZE, "pod %s: cannot start: %s",
 		    p->uuid, strerror(errno));
 		return (-1);
 	}
-	snprintf(why, MSG_TEXT_SIZE, "%s", lacking);
 	return (0);
 }
 
@@ -402,7 +400,7 @@ void
 pod_kill(struct pod *p)
 {
 	if (p->init != NULL)
-		child_signal(p->init, SIGKILL);
+		child_sigkill(p->init);
 }
 
 void
@@ -410,6 +408,7 @@ pod_forget(struct pod *p)
 {
 	p->cb.stdio = NULL;
 	p->cb.started = NULL;
+	p->cb.warn = NULL;
 	p->cb.ended = NULL;
 }
 

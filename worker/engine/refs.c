@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/ref.h"
-#include "../common/valid.h"
-#include "broker.h"
+#include "../../common/ref.h"
+#include "../../common/valid.h"
+#include "engine.h"
 
 void
 platform_host(struct msg_platform *p)

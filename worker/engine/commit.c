@@ -17,7 +17,7 @@
 
 #include <sha2.h>
 
-#include "../common/log.h"
+#include "../../common/log.h"
 #include "fetch.h"
 
 /* The ID: SHA-512 of the ACI, as it lies in a sealed memfd. */

@@ -6,7 +6,6 @@
  * time.
  */
 #include <sys/file.h>
-#include <sys/resource.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,11 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/valid.h"
-#include "broker.h"
-
-#define LOWEST	19	/* nice(1) */
+#include "../../common/log.h"
+#include "../../common/valid.h"
+#include "engine.h"
 
 static struct child	*helper;
 static char		 current[STORE_NAME_SIZE];	/* being emptied */
@@ -50,7 +47,7 @@ trash_done(void *arg, const char *why, int status)
 static int
 trash_empty(const char *name)
 {
-	struct spawn	 sp;
+	struct birth	 b;
 
 	snprintf(current, sizeof(current), "trash/%.80s", name);
 	if (rmdir(current) == 0 || errno == ENOENT)
@@ -63,20 +60,18 @@ trash_empty(const char *name)
 		currentfd = -1;
 		return (0);
 	}
-	child_unpack(&sp);
-	sp.nfds = 2;
-	sp.fds[1].fd = -1;
-	sp.fds[1].path = current;
-	if ((helper = child_start(&sp, PEER_UNPACK, dispatch_stack,
+	child_birth(&b, SPAWN_UNPACK);
+	b.flags = SPAWN_IDLE;	/* nobody waits for it */
+	b.nfds = 2;
+	b.fds[1].fd = -1;
+	b.fds[1].path = current;
+	if ((helper = child_start(&b, PEER_UNPACK, dispatch_stack,
 	    trash_done, NULL)) == NULL) {
 		log_warn("berth-unpack");
 		close(currentfd);
 		currentfd = -1;
 		return (-1);
 	}
-	/* nobody waits for it */
-	if (setpriority(PRIO_PROCESS, (id_t)child_pid(helper), LOWEST) == -1)
-		log_debug("%s: priority: %s", current, strerror(errno));
 	child_send(helper, MSG_UNPACK_EMPTY, 0, NULL, -1);
 	return (1);
 }
@@ -89,7 +84,8 @@ trash_run(void)
 	DIR		*dir;
 	int		 r = 0;
 
-	if (helper != NULL || (env.private && client_count() > 0) ||
+	if (helper != NULL || !env.serving ||
+	    (env.private && client_count() > 0) ||
 	    (dir = opendir("trash")) == NULL)
 		return;
 	while (r == 0 && (d = readdir(dir)) != NULL)
@@ -130,8 +126,8 @@ sweep_tmp(void)
 		if (d->d_type == DT_DIR) {
 			/* an unfinished image's files are root's own, but
 			 * who owns the directory may unlink them */
-			if (lchown(path, env.conf->idbase,
-			    env.conf->idbase) == -1 || trash_put(path) == -1)
+			if (lchown(path, env.conf.idbase,
+			    env.conf.idbase) == -1 || trash_put(path) == -1)
 				log_warn("%s: to trash", path);
 		} else
 			(void)unlink(path);
@@ -165,7 +161,7 @@ sweep_pods(void)
 			snprintf(part, sizeof(part), "%s/status", path);
 			(void)unlink(part);
 			(void)rmdir(path);
-			cgroup_sweep(d->d_name);
+			broker_sweep(d->d_name);
 		}
 		close(fd);
 	}

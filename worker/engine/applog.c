@@ -16,7 +16,7 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
+#include "../../common/log.h"
 #include "control.h"
 
 #define LOG_MAX		(16 * MIB)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The HTTP worker, as the broker sees it: started again when it dies, told
+ * The HTTP worker, as the engine sees it: started again when it dies, told
  * what is declared and how things stand, answered by request id.
  */
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,50 +15,14 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
+#include "../../common/log.h"
 #include "control.h"
 
 static struct child	*worker;
-static int		 listenfd = -1;
 static struct event	*restart_ev, *finish_ev;
 static int		 backoff;	/* seconds until the next try */
 static time_t		 started;
 static int		 finishing;
-
-/*
- * The worker of a daemon that was killed dies a moment after it, and its
- * channel with it: so long they hold the port.  The socket that no killed
- * daemon unlinks says that there may be one.
- */
-static int
-http_bind(const struct sockaddr *sa)
-{
-	struct timespec	 moment = { 0, 20000000 };
-	int		 n = access("sock", F_OK) == 0 ? 5000 / 20 : 0;
-
-	while (bind(listenfd, sa, env.conf->salen) == -1) {
-		if (errno != EADDRINUSE || n-- == 0)
-			return (-1);
-		(void)nanosleep(&moment, NULL);
-	}
-	return (0);
-}
-
-void
-http_listen(void)
-{
-	struct sockaddr	*sa = (struct sockaddr *)&env.conf->sa;
-	int		 on = 1;
-
-	listenfd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
-	if (listenfd == -1 || setsockopt(listenfd, SOL_SOCKET, SO_REUSEADDR,
-	    &on, sizeof(on)) == -1 ||
-	    http_bind(sa) == -1 ||
-	    listen(listenfd, SOMAXCONN) == -1)
-		fatal("listen on %s port %u", env.conf->listen,
-		    env.conf->port);
-}
 
 static void
 http_declare(void)
@@ -71,12 +33,12 @@ http_declare(void)
 	uint32_t		 i, k;
 
 	memset(&hello, 0, sizeof(hello));
-	hello.token_needed = !env.conf->loopback;
+	hello.token_needed = env.conf.token_needed;
 	hello.napps = napps;
 	/* all of this before it has its turn to read */
 	evchan_room(child_chan(worker), APPS_MAX * (1 + PARAMS_MAX));
-	snprintf(hello.token, sizeof(hello.token), "%s", env.conf->token);
-	child_send(worker, MSG_HTTP_HELLO, 0, &hello, listenfd);
+	snprintf(hello.token, sizeof(hello.token), "%s", env.conf.token);
+	child_send(worker, MSG_HTTP_HELLO, 0, &hello, env.conf.listenfd);
 	explicit_bzero(&hello, sizeof(hello));
 	for (i = 0; i < napps; i++) {
 		memset(&app, 0, sizeof(app));
@@ -104,7 +66,7 @@ http_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	event_base_loopbreak(env.base);
+	engine_over();
 }
 
 static void
@@ -132,16 +94,15 @@ static void
 http_spawn(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 later = { 5, 0 };
-	struct spawn			 sp;
+	struct birth			 b;
 
 	(void)fd;
 	(void)what;
 	(void)arg;
 	/* it has the listening socket; no other network is there */
-	child_worker(&sp, env.exe_http, "berth-http", env.conf->idbase +
-	    WORKERID_HTTP);
+	child_birth(&b, SPAWN_HTTP);
 	started = time(NULL);
-	if ((worker = child_start(&sp, PEER_HTTP, dispatch_http, http_died,
+	if ((worker = child_start(&b, PEER_HTTP, dispatch_http, http_died,
 	    NULL)) == NULL) {
 		log_warn("berth-http");
 		evtimer_add(restart_ev, &later);
@@ -222,7 +183,7 @@ http_push_state(void)
 void
 http_creds(uid_t *uid, pid_t *pid)
 {
-	*uid = env.conf->idbase + WORKERID_HTTP;
+	*uid = env.conf.idbase + WORKERID_HTTP;
 	*pid = worker != NULL ? child_pid(worker) : 0;
 }
 

@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "engine.h"
 
 struct stack {
 	struct client	*client;	/* NULL: gone */
@@ -90,31 +90,28 @@ stack_on_fail(void *child, struct msg *m)
 static int
 stack_spawn(struct stack *s, const struct layers *l, int outfd)
 {
-	struct spawn	 sp;
+	struct birth	 b;
 	char		 path[STORE_NAME_SIZE + 16];
 	unsigned int	 i;
-	int		 fds[LAYERS_MAX], null, r = -1;
+	int		 fds[LAYERS_MAX], r = -1;
 
-	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
-		return (-1);
-	child_unpack(&sp);
-	sp.fds[1].fd = s->imagefd;
-	sp.fds[2].fd = outfd == -1 ? null : outfd;
+	child_birth(&b, SPAWN_UNPACK);
+	b.fds[1].fd = s->imagefd;
+	b.fds[2].fd = outfd == -1 ? NULL_FD : outfd;
 	for (i = 0; i < l->n; i++) {
 		snprintf(path, sizeof(path), "layers/%s", l->name[i]);
 		if ((fds[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
 		    O_NOFOLLOW)) == -1)
 			goto out;
-		sp.fds[3 + i].fd = fds[i];
+		b.fds[3 + i].fd = fds[i];
 	}
-	sp.nfds = 3 + l->n;
-	s->unpack = child_start(&sp, PEER_UNPACK, dispatch_stack, stack_done,
+	b.nfds = 3 + l->n;
+	s->unpack = child_start(&b, PEER_UNPACK, dispatch_stack, stack_done,
 	    s);
 	r = s->unpack == NULL ? -1 : 0;
  out:
 	while (i-- > 0)
 		close(fds[i]);
-	close(null);
 	return (r);
 }
 

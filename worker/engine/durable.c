@@ -21,8 +21,8 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "engine.h"
 
 #define UNSYNCED	"unsynced"
 #define NOTE_SIZE	(sizeof(UNSYNCED) + IMAGEID_SIZE)
@@ -246,17 +246,17 @@ struct child *
 durable_sync(uint64_t *when, child_done done, void *arg)
 {
 	struct child	*c;
-	struct spawn	 sp;
+	struct birth	 b;
 	int		 fd;
 
 	*when = now();
 	/* any file of the store stands for its file system */
 	if ((fd = open("lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
 		return (NULL);
-	child_unpack(&sp);
-	sp.nfds = 2;
-	sp.fds[1].fd = fd;
-	c = child_start(&sp, PEER_UNPACK, dispatch_sync, done, arg);
+	child_birth(&b, SPAWN_UNPACK);
+	b.nfds = 2;
+	b.fds[1].fd = fd;
+	c = child_start(&b, PEER_UNPACK, dispatch_sync, done, arg);
 	close(fd);
 	if (c != NULL)
 		child_send(c, MSG_UNPACK_SYNC, 0, NULL, -1);

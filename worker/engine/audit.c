@@ -18,8 +18,8 @@
 
 #include <sha2.h>
 
-#include "../common/log.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "engine.h"
 
 #define LINE_MAX_LEN	8192	/* with its newline */
 
@@ -149,7 +149,7 @@ audit_line(const struct audit *a, const struct head *h, uint64_t cause,
 	fprintf(f, "{\"seq\":%llu,\"time\":\"%s.%09ldZ\",\"boot\":\"%s\","
 	    "\"broker\":%d,\"uid\":%u,\"pid\":%d",
 	    (unsigned long long)h->seq + 1, when, ts.tv_nsec, env.boot_id,
-	    (int)getpid(), a->uid, (int)a->pid);
+	    (int)env.broker, a->uid, (int)a->pid);
 	json_string(f, "action", a->action);
 	json_string(f, "object", a->object);
 	if (a->detail != NULL)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /* One fetch under way: shared by fetch.c and commit.c. */
-#ifndef BROKER_FETCH_H
-#define BROKER_FETCH_H
+#ifndef ENGINE_FETCH_H
+#define ENGINE_FETCH_H
 
 #include <sys/queue.h>
 
-#include "broker.h"
+#include "engine.h"
 
 struct fetch {
 	LIST_ENTRY(fetch) entry;

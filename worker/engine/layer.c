@@ -17,8 +17,8 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "engine.h"
 
 #define HEX(digest)	((digest) + 7)	/* behind "sha256:" */
 #define STAGE_SIZE	(STORE_NAME_SIZE + 8)
@@ -174,7 +174,7 @@ static int
 layer_start(struct layer *l)
 {
 	char		 path[STAGE_SIZE];
-	struct spawn	 sp;
+	struct birth	 b;
 	int		 p[2], r = -1;
 
 	if (stage_new(l, 0) == -1 || pipe2(p, O_CLOEXEC) == -1)
@@ -182,13 +182,13 @@ layer_start(struct layer *l)
 	/* a large pipe saves wake-ups; the limit may forbid it */
 	(void)fcntl(p[0], F_SETPIPE_SZ, (int)MIB);
 	snprintf(path, sizeof(path), "tmp/%s", l->stage);
-	child_unpack(&sp);
-	sp.nfds = 4;
-	sp.fds[1].fd = -1;
-	sp.fds[1].path = path;
-	sp.fds[2].fd = l->blobfd;
-	sp.fds[3].fd = p[0];
-	l->unpack = child_start(&sp, PEER_UNPACK, dispatch_layer, layer_done,
+	child_birth(&b, SPAWN_UNPACK);
+	b.nfds = 4;
+	b.fds[1].fd = -1;
+	b.fds[1].path = path;
+	b.fds[2].fd = l->blobfd;
+	b.fds[3].fd = p[0];
+	l->unpack = child_start(&b, PEER_UNPACK, dispatch_layer, layer_done,
 	    l);
 	if (l->unpack != NULL) {
 		r = layer_send(l, l->m.index == 0 ? LAYER_BOTTOM : 0);
@@ -209,7 +209,7 @@ layer_merge(struct layer *ls, struct layer *l)
 {
 	static char	 lower[LAYERS_MAX][STORE_NAME_SIZE + 16];
 	char		 path[STAGE_SIZE], work[STAGE_SIZE + 8];
-	struct spawn	 sp;
+	struct birth	 b;
 	unsigned int	 i, n = l->m.index;
 
 	/* where it is read is shared with the job that wrote it */
@@ -217,21 +217,21 @@ layer_merge(struct layer *ls, struct layer *l)
 		return (-1);
 	snprintf(path, sizeof(path), "tmp/%s", l->stage);
 	snprintf(work, sizeof(work), "%s/work", path);
-	child_unpack(&sp);
-	sp.fds[1].fd = -1;
-	sp.fds[1].path = path;
-	sp.fds[2].fd = l->blobfd;
-	sp.fds[3].fd = l->blobfd;	/* no pipe: the file is full */
-	sp.fds[4].fd = -1;
-	sp.fds[4].path = work;
+	child_birth(&b, SPAWN_UNPACK);
+	b.fds[1].fd = -1;
+	b.fds[1].path = path;
+	b.fds[2].fd = l->blobfd;
+	b.fds[3].fd = l->blobfd;	/* no pipe: the file is full */
+	b.fds[4].fd = -1;
+	b.fds[4].path = work;
 	for (i = 0; i < n; i++) {
 		snprintf(lower[i], sizeof(lower[i]), "layers/%s/fs",
 		    ls[n - 1 - i].name);
-		sp.fds[5 + i].fd = -1;
-		sp.fds[5 + i].path = lower[i];
+		b.fds[5 + i].fd = -1;
+		b.fds[5 + i].path = lower[i];
 	}
-	sp.nfds = 5 + n;
-	if ((l->unpack = child_start(&sp, PEER_UNPACK, dispatch_layer,
+	b.nfds = 5 + n;
+	if ((l->unpack = child_start(&b, PEER_UNPACK, dispatch_layer,
 	    layer_done, l)) == NULL)
 		return (-1);
 	l->state = LAYER_MERGING;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /* Shared by control.c (the apps), http.c (their worker) and applog.c. */
-#ifndef BROKER_CONTROL_H
-#define BROKER_CONTROL_H
+#ifndef ENGINE_CONTROL_H
+#define ENGINE_CONTROL_H
 
-#include "broker.h"
+#include "engine.h"
 
 #define WAITERS_MAX	64	/* requests that wait for one thing */
 
@@ -33,10 +33,8 @@ extern unsigned int	 napps;
 /* control.c */
 void	 control_forget(void);
 
-/* http.c: the HTTP worker, as the broker sees it */
+/* http.c: the HTTP worker, as the engine sees it */
 
-/* Binds the listening socket; fatal when it cannot. */
-void	 http_listen(void);
 void	 http_start(void);
 /* No worker, no asker: then nothing is sent. */
 void	 http_reply(uint32_t id, uint32_t status, const char *text);

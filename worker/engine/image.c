@@ -16,9 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/valid.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "../../common/valid.h"
+#include "engine.h"
 
 #define IMAGE_PATH	(IMAGEID_SIZE + 32)
 

@@ -16,10 +16,10 @@
 
 #include <event2/event.h>
 
-#include "../common/log.h"
-#include "../common/record.h"
-#include "../common/valid.h"
-#include "broker.h"
+#include "../../common/log.h"
+#include "../../common/record.h"
+#include "../../common/valid.h"
+#include "engine.h"
 #include "control.h"
 
 #define STOP_MARGIN	2	/* seconds behind pid 1's own grace */
@@ -134,6 +134,14 @@ app_stop(struct app *a)
 	evtimer_add(a->timer, &grace);
 }
 
+static void
+app_warn(void *arg, const char *text)
+{
+	const struct app	*a = arg;
+
+	log_warnx("app %s: %s", a->conf->name, text);
+}
+
 /* The value of each parameter set, or NULL. */
 static const char *
 param_value(const struct msg_http_start *m, uint32_t param)
@@ -230,7 +238,7 @@ app_start(struct app *a, uint32_t id, const struct msg_http_start *m)
 	}
 	memset(&run, 0, sizeof(run));
 	run.flags = (a->conf->flags & RUN_FLAGS) | RUN_FOREGROUND;
-	run.insecure = env.conf->insecure & INSECURE_ALL_RUN;
+	run.insecure = env.conf.insecure & INSECURE_ALL_RUN;
 	run.memory = a->conf->memory;
 	run.cpu = a->conf->cpu;
 	run.pids = a->conf->pids;
@@ -239,6 +247,7 @@ app_start(struct app *a, uint32_t id, const struct msg_http_start *m)
 	memset(&cb, 0, sizeof(cb));
 	cb.stdio = app_stdio;
 	cb.started = app_started;
+	cb.warn = app_warn;
 	cb.ended = app_ended;
 	cb.arg = a;
 	cb.app = a->conf->name;
@@ -248,8 +257,6 @@ app_start(struct app *a, uint32_t id, const struct msg_http_start *m)
 		http_reply(id, 500, why);
 		return;
 	}
-	if (*why != '\0')
-		log_warnx("app %s: %s", a->conf->name, why);
 	a->state = APP_STARTING;
 	a->starter = id;
 	a->asked = 1;
@@ -398,7 +405,7 @@ app_fetch(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	memset(&m, 0, sizeof(m));
-	m.insecure = env.conf->insecure & INSECURE_ALL_FETCH;
+	m.insecure = env.conf.insecure & INSECURE_ALL_FETCH;
 	m.policy = PULL_NEW;
 	platform_host(&m.platform);
 	memcpy(m.ref, a->conf->ref, sizeof(m.ref));
@@ -406,7 +413,7 @@ app_fetch(evutil_socket_t fd, short what, void *arg)
 	cb.done = app_fetched;
 	cb.arg = a;
 	cb.uid = geteuid();
-	cb.pid = getpid();
+	cb.pid = env.broker;
 	a->fetch = fetch_start(&m, &cb);
 }
 
@@ -415,8 +422,8 @@ control_start(void)
 {
 	size_t	 i;
 
-	for (i = 0; i < env.conf->napps; i++) {
-		apps[i].conf = &env.conf->apps[i];
+	for (i = 0; i < env.conf.napps; i++) {
+		apps[i].conf = &env.conf.apps[i];
 		snprintf(apps[i].why, sizeof(apps[i].why), "app %s: its image "
 		    "is being fetched", apps[i].conf->name);
 		apps[i].timer = evtimer_new(env.base, app_overdue, &apps[i]);
