@@ -55,11 +55,12 @@ CLI_LDFLAGS = $(if $(SAN),$(ALL_LDFLAGS),$(STATIC_LDFLAGS))
 
 # Who receives what: the broker, the engine, everybody else, and tests.
 PROTO_BOTH = proto/msg.o proto/msg_check.o proto/chan.o
-PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o proto/msg_check_conf.o
-PROTO_ENGINE = $(PROTO_BOTH) proto/msg_check_engine.o proto/msg_check_conf.o
-PROTO	 = $(PROTO_BOTH) proto/msg_check_helper.o
+PROTO_BROKER = $(PROTO_BOTH) proto/msg_check_broker.o
+PROTO_ENGINE = $(PROTO_BOTH) proto/msg_check_name.o proto/msg_check_engine.o
+PROTO	 = $(PROTO_BOTH) proto/msg_check_name.o proto/msg_check_helper.o
 PROTO_ALL = $(PROTO_ENGINE) proto/msg_check_broker.o proto/msg_check_helper.o
 COMMON	 = common/log.o common/valid.o common/refname.o
+BROKER_COMMON = common/log.o common/valid.o
 SANDBOX	 = common/sandbox.o common/drop.o common/fence.o common/selftest.o \
 	   $(if $(DEBUG),common/trap.o)
 
@@ -67,7 +68,8 @@ BROKER	 = broker/berthd.o broker/confine.o broker/conf.o broker/store.o \
 	   broker/listen.o broker/dispatch.o broker/engine.o broker/child.o \
 	   broker/cgroup.o \
 	   proto/evchan.o common/spawn.o \
-	   common/drop.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) $(COMMON)
+	   common/drop.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) \
+	   $(BROKER_COMMON)
 BROKER_LIBS = $(call lib,event_core)
 
 ENGINE	 = worker/engine/engine.o $(ENGINE_MORE) \

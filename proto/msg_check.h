@@ -3,14 +3,14 @@
 /*
  * How the checks of payloads are written, and what they share.  A program
  * links those of the messages that it receives: msg_check.c, and
- * msg_check_broker.c, msg_check_engine.c or msg_check_helper.c.
+ * msg_check_broker.c, or msg_check_name.c and msg_check_engine.c or
+ * msg_check_helper.c.
  */
 #ifndef PROTO_MSG_CHECK_H
 #define PROTO_MSG_CHECK_H
 
 #include <string.h>
 
-#include "../common/ref.h"
 #include "../common/valid.h"
 #include "msg.h"
 
