@@ -20,7 +20,8 @@ ok() { checks=$((checks + 1)); }
 # What may stand in NEEDED beyond libc and the loader.
 allowed() {
 	case $1 in
-	berthd)		echo "libevent_core libbsd libmd libcap-ng" ;;
+	berthd)		echo "libevent_core" ;;
+	berth-engine)	echo "libevent_core libbsd libmd" ;;
 	berth-unpack)	echo "libarchive libz libisal libzstd libcrypto" \
 			    "libjansson libbsd libmd libpthread" ;;
 	berth-init)	echo "" ;;
@@ -70,25 +71,44 @@ check_needed() { # program
 	done
 }
 
-# The broker's libraries must not bring others of that kind with them.
-check_privileged() { # program
+# What only they may know who are nobody to the host: images, records,
+# requests.  And what only the broker may do: processes, cgroups.
+engines='^(SHA[0-9]|MD5|RMD160|ref_|record_|json_|image_|layers?_|refs?_|
+audit_|fetch_|pod_|client_|control_|http_|trash_|durable_|applog_|commit_|
+stack_|platform_|store_(read|write|copy|temp|sealed)|
+msg_check_(fetch|run|image|export|document|layer|want|digest)|
+msg_(ref|name|digest|platform)_)'
+engines=$(printf %s "$engines" | tr -d '\n')
+brokers='^(spawn(_|$)|cgroup_|v?fork$|clone3?$|exec[lv]|f?exec|posix_spawn|
+set(res|re|e|fs)?[ug]id$|setgroups$)'
+brokers=$(printf %s "$brokers" | tr -d '\n')
+
+# program, pattern, what it means; a stripped one would tell nothing
+check_without() {
+	s=$(symbols "$out/$1")
+	echo "$s" | grep -qx main || fail "$1 is stripped: nothing to look at"
+	s=$(echo "$s" | grep -E "$2" | head -3 | tr '\n' ' ' || :)
+	[ -z "$s" ] || fail "$1 $3: $s"
+	ok
+}
+
+# Who holds what is worth having parses nothing of a stranger's, nor do the
+# libraries that it brings with it.
+check_parserless() { # program
 	p=$out/$1
 	s=$(symbols "$p" | grep -E "$foreign" | head -3 | tr '\n' ' ' || :)
 	[ -z "$s" ] || fail "$1 has foreign symbols: $s"
 	ok
-	[ "$1" = berthd ] || return 0
-	# Its configuration is berth-conf's to read, and so are names of groups.
-	s=$(symbols "$p" | grep -E '^(yy(parse|lex)|get(gr|pw)[a-z_]*|ref_parse)$' |
-	    tr '\n' ' ' || :)
-	[ -z "$s" ] || fail "$1 reads text: $s"
-	ok
+	[ "$1" != berth-init ] || return 0
+	# The configuration is berth-conf's to read, and so are names of groups.
+	check_without "$1" '^(yy(parse|lex)|get(gr|pw)[a-z_]*|ref_parse)$' \
+	    "reads text"
+	# shellcheck disable=SC2046 # words on purpose
 	for lib in $(ldd "$p" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p'); do
-		case ${lib##*/} in
-		linux-vdso.so*|linux-gate.so*|ld-linux*|libc.so*) ;;
-		libevent_core-*|libbsd.so*|libmd.so*|libcap-ng.so*) ;;
-		libpthread.so*|libdl.so*) ;;
-		*)	fail "$1 loads ${lib##*/}, which is not on its list" ;;
-		esac
+		in_list "${lib##*/}" linux-vdso linux-gate ld-linux \
+		    ld-linux-x86 ld-linux-aarch64 libc libpthread libdl \
+		    $(allowed "$1") ||
+		    fail "$1 loads ${lib##*/}, which is not on its list"
 		ok
 	done
 }
@@ -133,8 +153,8 @@ check_cet() {
 	checks=$((checks + n))
 }
 
-for prog in berthd berth-conf berth-unpack berth-init berth-http berth-fetch \
-    berth; do
+for prog in berthd berth-engine berth-conf berth-unpack berth-init \
+    berth-http berth-fetch berth; do
 	if [ ! -x "$out/$prog" ]; then
 		fail "$out/$prog is missing: run make"
 		continue
@@ -142,9 +162,13 @@ for prog in berthd berth-conf berth-unpack berth-init berth-http berth-fetch \
 	check_needed "$prog"
 	check_hardening "$prog"
 done
-for prog in berthd berth-init; do
-	[ ! -x "$out/$prog" ] || check_privileged "$prog"
+for prog in berthd berth-engine berth-init; do
+	[ ! -x "$out/$prog" ] || check_parserless "$prog"
 done
+[ ! -x "$out/berthd" ] || check_without berthd "$engines" \
+    "knows what is the engine's"
+[ ! -x "$out/berth-engine" ] || check_without berth-engine "$brokers" \
+    "can do what is the broker's"
 if [ -x "$out/berth-init" ]; then
 	readelf -lW "$out/berth-init" | grep -q INTERP &&
 	    fail "berth-init needs a loader: it must be static"
