@@ -63,8 +63,9 @@ linked() {
 	for o in $(make -s --no-print-directory OUT="$out" print-broker); do
 		if [ -f "${o%.o}.y" ]; then echo "${o%.o}.y"; continue; fi
 		cc -std=gnu11 -D_GNU_SOURCE -I"$out/gen" -MM "${o%.o}.c"
-	done | tr -d '\134' | tr ' ' '\n' | grep -E '^(broker|common|proto)/.*\.' |
-	    grep -v '\.o:$' | xargs realpath --relative-to=. | sort -u
+	done | tr -d '\134' | tr ' ' '\n' | grep -v '\.o:$' |
+	    grep -E '^(broker|common|proto|worker)/.*\.' |
+	    xargs realpath --relative-to=. | sort -u
 }
 # Lines that are neither blank nor comment.
 code() {
@@ -94,16 +95,23 @@ if command -v make >/dev/null; then
 	lines=$(cat $files | wc -l) code=$(cat $files | code)
 	echo "lint.sh: berthd links $lines lines of ours ($code without" \
 	    "comments and blank ones); the budget is $budget"
+	[ "$lines" -gt 1000 ] || fail "the count is wrong: too few lines"
+	[ "$lines" -le $budget ] || fail "berthd is over its budget of lines"
 fi
 
-# broker/ and worker/ meet in proto/ only; common/ stands alone.
-# (init and unpack are programs of the broker's folder.)
-bad=$(grep -nE '#include "(\.\./)*worker/' broker/*.[chy] broker/*/*.[ch] \
-    2>/dev/null | grep -v 'worker/link\.h' || :
-    grep -nE '#include "(\.\./)*broker/' worker/*.[ch] worker/*/*.[ch] \
-    2>/dev/null || :
-    grep -nE '#include "(\.\./)*(broker|worker|proto)/' common/*.[ch] \
-    2>/dev/null || :)
+# broker/ and worker/ meet in proto/ only; common/ stands alone, proto/ upon
+# it; and no program's folder includes from another's.  (init and unpack are
+# programs of the broker's folder.)
+includes() { # pattern file...
+	pattern=$1; shift
+	grep -nE "#include \"(\\.\\./)*$pattern" /dev/null "$@" || :
+}
+bad=$(includes worker/ broker/*.[ch] broker/*/*.[ch]
+    includes broker/ worker/*.[ch] worker/*/*.[chy]
+    includes '(broker|worker|proto)/' common/*.[ch]
+    includes '(broker|worker)/' proto/*.[ch]
+    includes '(init|unpack)/' broker/*.[ch] broker/*/*.[ch]
+    includes '(cli|conf|engine|fetch|http)/' worker/*.[ch] worker/*/*.[chy])
 [ -z "$bad" ] || fail "$bad"
 
 if command -v mandoc >/dev/null; then
