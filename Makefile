@@ -68,12 +68,13 @@ BROKER	 = broker/berthd.o broker/confine.o broker/conf.o broker/store.o \
 	   broker/listen.o broker/dispatch.o broker/engine.o broker/child.o \
 	   broker/cgroup.o \
 	   proto/evchan.o common/spawn.o \
-	   common/drop.o $(if $(DEBUG),common/trap.o) $(PROTO_BROKER) \
-	   $(BROKER_COMMON)
+	   common/drop.o common/noresolve.o $(if $(DEBUG),common/trap.o) \
+	   $(PROTO_BROKER) $(BROKER_COMMON)
 BROKER_LIBS = $(call lib,event_core)
 
 ENGINE	 = worker/engine/engine.o $(ENGINE_MORE) \
-	   proto/evchan.o common/record.o $(SANDBOX) $(PROTO_ENGINE) $(COMMON)
+	   proto/evchan.o common/record.o common/noresolve.o $(SANDBOX) \
+	   $(PROTO_ENGINE) $(COMMON)
 ENGINE_MORE = $(addprefix worker/engine/,applog.o audit.o broker.o child.o \
 	   client.o commit.o control.o dispatch.o durable.o fetch.o http.o \
 	   image.o layer.o pod.o refs.o stack.o store.o trash.o)
@@ -94,6 +95,8 @@ UNPACK_MORE += $(addprefix broker/unpack/,aci.o acifield.o apprecord.o \
 UNPACK_LIBS = -Wl,--gc-sections $(call lib,archive) -lisal $(call lib,z) \
 	   $(call lib,zstd) $(call lib,crypto) $(call lib,jansson) \
 	   $(call lib,bsd) $(call lib,md) -lpthread
+# The same of a whole program, where all it needs has an archive.
+static_if = $(if $(or $(SAN),$(filter -l%,$(1))),$(ALL_LDFLAGS),$(STATIC_LDFLAGS))
 lib	 = $(or $(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)),-l$(1))
 
 INIT	 = broker/init/init.o $(INIT_MORE) \
@@ -139,7 +142,7 @@ all: $(PROGS)
 obj	 = $(addprefix $(OUT)/obj/,$(1))
 
 $(OUT)/berthd: $(call obj,$(BROKER)) $(SAN_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(BROKER_LIBS)
+	$(CC) $(call static_if,$(BROKER_LIBS)) -o $@ $^ $(BROKER_LIBS)
 $(OUT)/berth-unpack: $(call obj,$(UNPACK)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(UNPACK_LIBS)
 $(OUT)/berth-init: $(addprefix $(INIT_OBJDIR)/,$(INIT))
@@ -151,7 +154,7 @@ $(OUT)/berth-fetch: $(call obj,$(FETCH)) $(SAN_OBJ)
 $(OUT)/berth-conf: $(call obj,$(CONF)) $(SAN_OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CONF_LIBS)
 $(OUT)/berth-engine: $(call obj,$(ENGINE)) $(SAN_OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ENGINE_LIBS)
+	$(CC) $(call static_if,$(ENGINE_LIBS)) -o $@ $^ $(ENGINE_LIBS)
 $(OUT)/berth: $(call obj,$(CLI)) $(SAN_OBJ)
 	$(CC) $(CLI_LDFLAGS) -o $@ $^ $(CLI_LIBS)
 

@@ -177,6 +177,15 @@ engine_on_engine_up(void *arg, struct msg *m)
 	broker_up();
 }
 
+/* Health is a word of both. */
+void
+engine_on_engine_ping(void *arg, struct msg *m)
+{
+	(void)arg;
+	if (chan != NULL)
+		(void)evchan_send(chan, MSG_ENGINE_PONG, m->hdr.id, NULL, -1);
+}
+
 /* It has no standard error, as we have none. */
 void
 engine_on_engine_log(void *arg, struct msg *m)

@@ -75,7 +75,9 @@ give_away(void)
 	if ((fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1 ||
 	    take(fd, owner, 1) == -1)
 		return (-1);
-	return (lchown(".", owner, owner));
+	/* a control group's it may be already */
+	return (lchown(".", owner, env.conf->group != NULL ? (gid_t)-1 :
+	    owner));
 }
 
 /* The ids that a store's files have, or 0 when nothing says so. */
@@ -111,9 +113,12 @@ ids_write(const char *text)
 	return (r);
 }
 
-/* The container range of a store is for ever: its files belong to it. */
+/*
+ * The container range of a store is for ever: its files belong to it.
+ * ours: where nothing says so, it is written.
+ */
 static int
-store_ids(const char *path)
+store_ids(const char *path, int ours)
 {
 	char	 want[64], have[64];
 	int	 n;
@@ -122,11 +127,22 @@ store_ids(const char *path)
 	    env.conf->idcount);
 	/* empty: the machine went down before it was on the disk */
 	if ((n = ids_read(have, sizeof(have))) == 0)
-		n = ids_write(want);
+		n = ours ? ids_write(want) : 0;
 	else if (n > 0 && strcmp(have, want) != 0)
 		return (store_refuse(path,
 		    "its files belong to another id range (file ids)", 0));
 	return (n == -1 ? store_refuse(path, "ids", errno) : 0);
+}
+
+/* Nobody's but its owner's; a control group may pass to the socket. */
+static int
+store_mode(const struct stat *st)
+{
+	const mode_t	 mode = env.conf->group != NULL ? 0710 : 0700;
+
+	if (mode == 0710 && chown(".", (uid_t)-1, env.conf->gid) == -1)
+		return (-1);
+	return ((st->st_mode & 0777) == mode ? 0 : chmod(".", mode));
 }
 
 int
@@ -136,6 +152,7 @@ store_open(const char *path)
 	    "pods", "tmp", "trash", "audit", "log" };
 	struct stat	 st;
 	size_t		 i;
+	int		 ours;
 
 	if (mkdir(path, 0700) == -1 && errno != EEXIST)
 		return (store_refuse(path, "cannot be made", errno));
@@ -147,16 +164,17 @@ store_open(const char *path)
 	if ((st.st_mode & 022) != 0)
 		return (store_refuse(path, "others can write to it (mode must "
 		    "be 0700)", 0));
-	if (store_ids(path) == -1)
+	ours = st.st_uid == geteuid() ||
+	    st.st_uid == env.conf->idbase + WORKERID_ENGINE;
+	if (store_ids(path, ours) == -1)
 		return (-1);
-	if (st.st_uid != geteuid() &&
-	    st.st_uid != env.conf->idbase + WORKERID_ENGINE) {
+	if (!ours) {
 		snprintf(env.failed, sizeof(env.failed), "store %.200s: "
 		    "belongs to user %u, not to user %u", path, st.st_uid,
 		    geteuid());
 		return (-1);
 	}
-	if ((st.st_mode & 077) != 0 && chmod(".", 0700) == -1)
+	if (store_mode(&st) == -1)
 		return (store_refuse(path, "mode must be 0700", errno));
 	if (st.st_uid == geteuid()) {
 		for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)

@@ -212,8 +212,8 @@ chan_recv(struct chan *c, struct msg *m)
 	if (n == 0 && nfds == 0 && ended(c))
 		return (0);
 	c->why = refuse(c, m, (size_t)n, nfds, mh.msg_flags);
-	if (c->why == NULL && (msg_info[m->hdr.type].check == NULL ||
-	    !msg_info[m->hdr.type].check(m->u.data)))
+	if (c->why == NULL && (msg_check[m->hdr.type] == NULL ||
+	    !msg_check[m->hdr.type](m->u.data)))
 		c->why = "a field of the payload is not valid";
 	if (c->why != NULL) {
 		if (m->fd != -1)

@@ -12,7 +12,13 @@
 const struct msg_info msg_info[MSG_MAX] = {
 #define MSG(N, n, from, to, p, fd, ph)					\
 	[MSG_##N] = { #N, PEER_##from, PEER_##to,			\
-	    sizeof(struct msg_##p), FD_##fd, (ph), msg_check_##p },
+	    sizeof(struct msg_##p), FD_##fd, (ph) },
+#include "msg.def"
+#undef MSG
+};
+
+int (*const msg_check[MSG_MAX])(const void *) = {
+#define MSG(N, n, from, to, p, fd, ph)	[MSG_##N] = msg_check_##p,
 #include "msg.def"
 #undef MSG
 };

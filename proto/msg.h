@@ -482,15 +482,15 @@ struct msg_init_start {
 };
 
 struct msg_info {
-	const char	*name;
+	char		 name[20];	/* no pointer: shared by all */
 	enum peer	 from, to;
 	uint32_t	 size;		/* of the payload, bytes */
 	enum msg_fd	 fd;
 	uint32_t	 phases;
-	int		(*check)(const void *);	/* or NULL: not ours */
 };
-
 extern const struct msg_info msg_info[MSG_MAX];
+/* Of the payload, good is 1; NULL: not ours. */
+extern int (*const msg_check[MSG_MAX])(const void *);
 
 /* "FETCH_DOC", or "unknown" for a number that is no message. */
 const char	*msg_name(unsigned int type);

@@ -27,12 +27,12 @@ static struct evchan	*in;
 
 /* Nobody is told of a failure: without a broker there is nobody. */
 static int
-say(enum msg_type type, const void *payload, int fd)
+say(enum msg_type type, uint32_t id, const void *payload, int fd)
 {
 	struct pollfd	 pfd = { .fd = BROKER_FD, .events = POLLOUT };
 
-	chan_debug(&out, "<-", type, 0, fd);
-	while (chan_send(&out, type, 0, payload, fd) == -1) {
+	chan_debug(&out, "<-", type, id, fd);
+	while (chan_send(&out, type, id, payload, fd) == -1) {
 		if (errno != EAGAIN)
 			return (-1);
 		(void)poll(&pfd, 1, -1);
@@ -41,9 +41,9 @@ say(enum msg_type type, const void *payload, int fd)
 }
 
 void
-broker_say(enum msg_type type)
+broker_say(enum msg_type type, uint32_t id)
 {
-	(void)say(type, NULL, -1);
+	(void)say(type, id, NULL, -1);
 }
 
 static int
@@ -57,7 +57,7 @@ say_dir(const char *path)
 		errno = ENAMETOOLONG;
 		return (-1);
 	}
-	return (say(MSG_SPAWN_DIR, &m, -1));
+	return (say(MSG_SPAWN_DIR, 0, &m, -1));
 }
 
 int
@@ -69,7 +69,7 @@ broker_spawn(uint32_t child, const struct birth *b)
 
 	for (i = 0; i < b->nfds && r == 0; i++)
 		r = b->fds[i].fd != -1 ?
-		    say(MSG_SPAWN_FD, NULL, b->fds[i].fd) :
+		    say(MSG_SPAWN_FD, 0, NULL, b->fds[i].fd) :
 		    say_dir(b->fds[i].path);
 	if (r == -1)
 		fatal("the broker does not hear us");
@@ -83,7 +83,7 @@ broker_spawn(uint32_t child, const struct birth *b)
 		m.pids = b->limits->pids;
 		snprintf(m.uuid, sizeof(m.uuid), "%s", b->uuid);
 	}
-	return (say(MSG_SPAWN, &m, -1));
+	return (say(MSG_SPAWN, 0, &m, -1));
 }
 
 void
@@ -91,7 +91,7 @@ broker_kill(uint32_t child)
 {
 	struct msg_spawn_kill	 m = { child };
 
-	(void)say(MSG_SPAWN_KILL, &m, -1);
+	(void)say(MSG_SPAWN_KILL, 0, &m, -1);
 }
 
 void
@@ -101,7 +101,7 @@ broker_sweep(const char *uuid)
 
 	memset(&m, 0, sizeof(m));
 	snprintf(m.uuid, sizeof(m.uuid), "%s", uuid);
-	(void)say(MSG_SPAWN_SWEEP, &m, -1);
+	(void)say(MSG_SPAWN_SWEEP, 0, &m, -1);
 }
 
 static void
@@ -111,7 +111,7 @@ say_line(const char *line)
 
 	memset(&m, 0, sizeof(m));
 	log_encode(m.text, sizeof(m.text), line, strlen(line));
-	(void)say(MSG_ENGINE_LOG, &m, -1);
+	(void)say(MSG_ENGINE_LOG, 0, &m, -1);
 }
 
 void
@@ -211,7 +211,7 @@ broker_on_engine_go(void *arg, struct msg *m)
 	evchan_phase(in, PH_RUN);
 	if (*env.failed == '\0' && store_open() == -1 && !env.private)
 		fatalx("%s", env.failed);
-	broker_say(MSG_ENGINE_UP);
+	broker_say(MSG_ENGINE_UP, 0);
 }
 
 void
@@ -240,11 +240,21 @@ broker_on_engine_client(void *arg, struct msg *m)
 }
 
 void
+broker_on_engine_pong(void *arg, struct msg *m)
+{
+	(void)arg;
+	http_pong(m->hdr.id);
+}
+
+void
 broker_on_engine_quit(void *arg, struct msg *m)
 {
 	(void)arg;
 	(void)m;
-	engine_quit();
+	if (env.serving)
+		engine_quit();
+	else
+		engine_over();	/* nobody has been served */
 }
 
 /* What we were started for has ended, and all that we started with it. */

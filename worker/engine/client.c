@@ -44,7 +44,7 @@ static void
 client_last(void)
 {
 	(void)dup2(NULL_FD, STDERR_FILENO);
-	broker_say(MSG_ENGINE_ALONE);
+	broker_say(MSG_ENGINE_ALONE, 0);
 	trash_run();
 	durable_now();
 }

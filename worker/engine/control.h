@@ -39,6 +39,8 @@ void	 http_start(void);
 /* No worker, no asker: then nothing is sent. */
 void	 http_reply(uint32_t id, uint32_t status, const char *text);
 void	 http_push_state(void);
+/* The broker answers, and so do we. */
+void	 http_pong(uint32_t id);
 void	 http_creds(uid_t *, pid_t *);
 /* Lets the worker say its last words, then ends the daemon. */
 void	 http_finish(void);

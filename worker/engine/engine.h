@@ -60,7 +60,7 @@ int	 broker_spawn(uint32_t child, const struct birth *);
 void	 broker_kill(uint32_t child);
 /* Removes cgroups that a dead broker left of this pod. */
 void	 broker_sweep(const char *uuid);
-void	 broker_say(enum msg_type);
+void	 broker_say(enum msg_type, uint32_t id);
 /* What it has said by now, heard now. */
 void	 broker_pump(void);
 

@@ -131,7 +131,15 @@ control_on_http_up(void *child, struct msg *m)
 void
 control_on_http_ping(void *child, struct msg *m)
 {
-	child_send(child, MSG_HTTP_PONG, m->hdr.id, NULL, -1);
+	(void)child;
+	broker_say(MSG_ENGINE_PING, m->hdr.id);
+}
+
+void
+http_pong(uint32_t id)
+{
+	if (worker != NULL)
+		child_send(worker, MSG_HTTP_PONG, id, NULL, -1);
 }
 
 void
