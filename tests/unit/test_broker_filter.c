@@ -22,6 +22,7 @@
 #include "broker.bpf.h"
 #include "conf.bpf.h"
 #include "container.bpf.h"
+#include "engine.bpf.h"
 #include "fetch.bpf.h"
 #include "http.bpf.h"
 #include "init.bpf.h"
@@ -43,6 +44,7 @@ static const struct filter {
 } inner[] = {
 	{ "conf", conf_filter, LEN(conf_filter) },
 	{ "container", container_filter, LEN(container_filter) },
+	{ "engine", engine_filter, LEN(engine_filter) },
 	{ "fetch", fetch_filter, LEN(fetch_filter) },
 	{ "http", http_filter, LEN(http_filter) },
 	{ "init", init_filter, LEN(init_filter) },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * broker/durable.c: what a sweep drops and a sync clears, when another broker
- * tidies up at the same time, or when a thing cannot be dropped.
+ * worker/engine/durable.c: what a sweep drops and a sync clears, when another
+ * broker tidies up at the same time, or when a thing cannot be dropped.
  */
 #include <sys/stat.h>
 
@@ -19,12 +19,12 @@
 #include <cmocka.h>
 #include <event2/event.h>
 
-#include "../../broker/broker.h"
+#include "../../worker/engine/engine.h"
 
 #define BOOT	"11111111-1111-4111-8111-111111111111"
 #define OTHER	"22222222-2222-4222-8222-222222222222"
 
-struct broker		 env;
+struct engine		 env;
 const evchan_handler	 dispatch_sync[MSG_MAX];
 
 static char		 top[] = "/tmp/berth-durable.XXXXXX";
@@ -67,10 +67,10 @@ image_remove(const char *id)
 }
 
 struct child *
-child_start(struct spawn *sp, enum peer peer, const evchan_handler *table,
+child_start(struct birth *b, enum peer peer, const evchan_handler *table,
     child_done done, void *arg)
 {
-	(void)sp;
+	(void)b;
 	(void)peer;
 	(void)table;
 	(void)done;
@@ -99,9 +99,10 @@ child_fate(const char *name, const char *why, int status)
 }
 
 void
-child_unpack(struct spawn *sp)
+child_birth(struct birth *b, enum program program)
 {
-	memset(sp, 0, sizeof(*sp));
+	memset(b, 0, sizeof(*b));
+	b->program = program;
 }
 
 static int
