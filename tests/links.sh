@@ -79,7 +79,7 @@ stack_|platform_|store_(read|write|copy|temp|sealed)|
 msg_check_(fetch|run|image|export|document|layer|want|digest)|
 msg_(ref|name|digest|platform)_)'
 engines=$(printf %s "$engines" | tr -d '\n')
-brokers='^(spawn(_|$)|cgroup_|v?fork$|clone3?$|exec[lv]|f?exec|posix_spawn|
+brokers='^(spawn(_|$)|cgroup_|v?fork$|clone3?$|f?exec[lv][a-z]*$|posix_spawn|
 set(res|re|e|fs)?[ug]id$|setgroups$)'
 brokers=$(printf %s "$brokers" | tr -d '\n')
 
@@ -103,6 +103,7 @@ check_parserless() { # program
 	# The configuration is berth-conf's to read, and so are names of groups.
 	check_without "$1" '^(yy(parse|lex)|get(gr|pw)[a-z_]*|ref_parse)$' \
 	    "reads text"
+	readelf -lW "$p" | grep -q INTERP || return 0	# static: nothing else
 	# shellcheck disable=SC2046 # words on purpose
 	for lib in $(ldd "$p" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p'); do
 		in_list "${lib##*/}" linux-vdso linux-gate ld-linux \
