@@ -19,7 +19,7 @@
 #include "../../proto/chan.h"
 
 struct pair {
-	struct chan	 cli, broker;
+	struct chan	 cli, engine;
 };
 
 static int
@@ -30,9 +30,9 @@ setup(void **state)
 
 	if (chan_pair(fds) == -1)
 		return (-1);
-	chan_init(&p.cli, fds[0], PEER_CLI, PEER_BROKER);
-	chan_init(&p.broker, fds[1], PEER_BROKER, PEER_CLI);
-	p.broker.phase = PH_IDLE;
+	chan_init(&p.cli, fds[0], PEER_CLI, PEER_ENGINE);
+	chan_init(&p.engine, fds[1], PEER_ENGINE, PEER_CLI);
+	p.engine.phase = PH_IDLE;
 	*state = &p;
 	return (0);
 }
@@ -44,7 +44,7 @@ teardown(void **state)
 
 	if (p->cli.fd != -1)
 		close(p->cli.fd);
-	close(p->broker.fd);
+	close(p->engine.fd);
 	return (0);
 }
 
@@ -118,9 +118,9 @@ refused(struct pair *p, const char *why)
 	struct msg	 m;
 	int		 before = open_fds();
 
-	assert_int_equal(chan_recv(&p->broker, &m), -1);
+	assert_int_equal(chan_recv(&p->engine, &m), -1);
 	assert_int_equal(errno, EPROTO);
-	assert_string_equal(p->broker.why, why);
+	assert_string_equal(p->engine.why, why);
 	assert_int_equal(m.fd, -1);
 	assert_int_equal(open_fds(), before);	/* nothing was kept */
 }
@@ -135,7 +135,7 @@ test_passes(void **state)
 	memset(&image, 0, sizeof(image));
 	memcpy(image.name, "sha512-00", 9);
 	assert_int_equal(chan_send(&p->cli, MSG_IMAGE_RM, 42, &image, -1), 0);
-	assert_int_equal(chan_recv(&p->broker, &m), 1);
+	assert_int_equal(chan_recv(&p->engine, &m), 1);
 	assert_int_equal(m.hdr.type, MSG_IMAGE_RM);
 	assert_int_equal(m.hdr.id, 42);
 	assert_int_equal(m.fd, -1);
@@ -155,7 +155,7 @@ test_descriptor_passes_close_on_exec(void **state)
 	memcpy(e.name, "sha512-00", 9);
 	assert_int_equal(chan_send(&p->cli, MSG_IMAGE_EXPORT, 1, &e, fd), 0);
 	close(fd);
-	assert_int_equal(chan_recv(&p->broker, &m), 1);
+	assert_int_equal(chan_recv(&p->engine, &m), 1);
 	assert_int_not_equal(m.fd, -1);
 	assert_int_equal(fcntl(m.fd, F_GETFD), FD_CLOEXEC);
 	close(m.fd);
@@ -169,7 +169,7 @@ test_end(void **state)
 
 	close(p->cli.fd);
 	p->cli.fd = -1;
-	assert_int_equal(chan_recv(&p->broker, &m), 0);
+	assert_int_equal(chan_recv(&p->engine, &m), 0);
 }
 
 static void
@@ -179,9 +179,9 @@ test_empty_packet(void **state)
 	struct msg	 m;
 
 	send_raw(p->cli.fd, NULL, NULL, 0, 0);
-	assert_int_equal(chan_recv(&p->broker, &m), -1);
+	assert_int_equal(chan_recv(&p->engine, &m), -1);
 	assert_int_equal(errno, EPROTO);
-	assert_string_equal(p->broker.why, "an empty packet");
+	assert_string_equal(p->engine.why, "an empty packet");
 }
 
 static void
@@ -191,7 +191,7 @@ test_half_an_end(void **state)
 	struct msg	 m;
 
 	assert_int_equal(shutdown(p->cli.fd, SHUT_WR), 0);
-	assert_int_equal(chan_recv(&p->broker, &m), 0);
+	assert_int_equal(chan_recv(&p->engine, &m), 0);
 }
 
 static void
@@ -260,11 +260,11 @@ test_every_type(void **state)
 		    "missing descriptor" : "stray descriptor");
 		send_raw(p->cli.fd, &h, zeros, h.len, 2);
 		refused(p, "more than one descriptor");
-		p->broker.phase = PH_END;
+		p->engine.phase = PH_END;
 		send_raw(p->cli.fd, &h, zeros, h.len,
 		    msg_info[t].fd == FD_MUST);
 		refused(p, "not permitted in this phase");
-		p->broker.phase = PH_IDLE;
+		p->engine.phase = PH_IDLE;
 	}
 }
 
@@ -305,22 +305,100 @@ test_payload_is_checked(void **state)
 static void
 test_once(void **state)
 {
-	struct chan	 fetch, broker;
+	struct chan	 fetch, engine;
 	struct msg	 m;
 	int		 fds[2];
 
 	(void)state;
 	assert_int_equal(chan_pair(fds), 0);
-	chan_init(&fetch, fds[0], PEER_FETCH, PEER_BROKER);
-	chan_init(&broker, fds[1], PEER_BROKER, PEER_FETCH);
+	chan_init(&fetch, fds[0], PEER_FETCH, PEER_ENGINE);
+	chan_init(&engine, fds[1], PEER_ENGINE, PEER_FETCH);
 	assert_int_equal(chan_send(&fetch, MSG_FETCH_UP, 0, NULL, -1), 0);
 	assert_int_equal(chan_send(&fetch, MSG_FETCH_UP, 0, NULL, -1), 0);
-	assert_int_equal(chan_recv(&broker, &m), 1);
-	assert_int_equal(chan_recv(&broker, &m), -1);
+	assert_int_equal(chan_recv(&engine, &m), 1);
+	assert_int_equal(chan_recv(&engine, &m), -1);
 	assert_int_equal(errno, EPROTO);
-	assert_string_equal(broker.why, "permitted once");
+	assert_string_equal(engine.why, "permitted once");
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* The engine says to the broker where; it is beneath the store or nowhere. */
+static void
+test_spawn_dir(void **state)
+{
+	static const char *const good[] = { "trash", "layers/sha256-0a/fs",
+				    "pods/01234567-89ab-4cde-8f01-23456789abcd",
+				    "-", "a//b", "a/" },
+	    *const bad[] = { "", "/", "/etc", "..", "../etc", "a/../../etc",
+		"a/..", ".", "./a", "a/./b", "a.b", "A", "a b", "a\n", "a\\b",
+		"\303\244", "*", "a:b", "~", "a_b", "proc/self/fd/3/." };
+	struct msg_spawn_dir	 m;
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		memset(&m, 0, sizeof(m));
+		strcpy(m.path, good[i]);
+		assert_true(msg_check[MSG_SPAWN_DIR](&m));
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(&m, 0, sizeof(m));
+		strcpy(m.path, bad[i]);
+		assert_false(msg_check[MSG_SPAWN_DIR](&m));
+	}
+	memset(&m, 'a', sizeof(m));		/* no end */
+	assert_false(msg_check[MSG_SPAWN_DIR](&m));
+	m.path[sizeof(m.path) - 1] = '\0';
+	assert_true(msg_check[MSG_SPAWN_DIR](&m));
+	m.path[10] = '\0';			/* something behind it */
+	assert_false(msg_check[MSG_SPAWN_DIR](&m));
+}
+
+/* Limits, names and the host's network are a container's alone. */
+static void
+test_spawn(void **state)
+{
+	const struct msg_spawn	 pod = { .child = 1, .program = SPAWN_INIT,
+				    .flags = RUN_NETHOST | RUN_NOLIMITS,
+				    .cpu = 1, .pids = 2, .memory = 3, .uuid =
+				    "01234567-89ab-4cde-8f01-23456789abcd" };
+	const struct msg_spawn	 help = { .child = 1, .flags = SPAWN_IDLE };
+	struct msg_spawn	 m;
+	uint32_t		 p;
+
+	(void)state;
+#define OK	msg_check[MSG_SPAWN](&m)
+#define WITH(base, change)	(m = base, m.change, OK)
+	assert_true(WITH(pod, child = 2));
+	assert_false(WITH(pod, child = 0));
+	assert_false(WITH(pod, zero = 1));
+	assert_false(WITH(pod, uuid[0] = '\0'));
+	assert_false(WITH(pod, uuid[0] = '/'));
+	assert_false(WITH(pod, uuid[36] = 'x'));
+	assert_false(WITH(pod, flags = SPAWN_IDLE));
+	assert_false(WITH(pod, flags = RUN_TTY));
+	assert_false(WITH(pod, flags = 0x80000000));
+	for (p = 0; p < SPAWN_PROGRAMS; p++) {
+		if (p == SPAWN_INIT)
+			continue;
+		assert_true(WITH(help, program = p));
+		assert_false(WITH(m, flags = RUN_NETHOST));
+		assert_false(WITH(m, flags = RUN_NOLIMITS));
+		m.flags = 0;
+		assert_false(WITH(m, cpu = 1));
+		m.cpu = 0;
+		assert_false(WITH(m, pids = 1));
+		m.pids = 0;
+		assert_false(WITH(m, memory = 1));
+		m.memory = 0;
+		assert_true(OK);
+		assert_false(WITH(m, uuid[0] = 'a'));
+	}
+	assert_false(WITH(help, program = SPAWN_PROGRAMS));
+	assert_false(WITH(help, program = 0xffffffff));
+#undef WITH
+#undef OK
 }
 
 int
@@ -344,6 +422,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_payload_is_checked,
 		    setup, teardown),
 		cmocka_unit_test(test_once),
+		cmocka_unit_test(test_spawn_dir),
+		cmocka_unit_test(test_spawn),
 	};
 
 	return (cmocka_run_group_tests_name("chan", tests, NULL, NULL));
