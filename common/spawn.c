@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <linux/openat2.h>
 #include <linux/sched.h>
 
 #include <errno.h>
@@ -141,6 +142,21 @@ child_fail(const char *name, const char *what)
 	_exit(125);
 }
 
+/*
+ * Whoever names the path may have put a link anywhere along it: one that is
+ * followed would lead out of what is his.
+ */
+static int
+child_open(const char *path)
+{
+	struct open_how	 how;
+
+	memset(&how, 0, sizeof(how));
+	how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+	how.resolve = RESOLVE_NO_SYMLINKS;
+	return ((int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how)));
+}
+
 /* Child: sources first to numbers out of the way, then into their places. */
 static void
 child_fds(const struct spawn *sp, int *exe)
@@ -151,8 +167,7 @@ child_fds(const struct spawn *sp, int *exe)
 
 	for (i = 0; i < sp->nfds; i++) {
 		fd = sp->fds[i].fd;
-		if (fd == -1 && (fd = open(sp->fds[i].path, O_PATH |
-		    O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		if (fd == -1 && (fd = child_open(sp->fds[i].path)) == -1)
 			child_fail(sp->name, sp->fds[i].path);
 		if ((high[i] = fcntl(fd, F_DUPFD_CLOEXEC, from)) == -1)
 			child_fail(sp->name, "dup");
