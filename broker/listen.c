@@ -111,7 +111,6 @@ void
 listen_store(void)
 {
 	struct sockaddr_un	 sun;
-	mode_t			 mode = env.conf->group != NULL ? 0660 : 0600;
 
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
@@ -120,14 +119,14 @@ listen_store(void)
 		fatal("sock");
 	storefd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
-	umask(0177);
+	umask(env.conf->group != NULL ? 0117 : 0177);
 	if (storefd == -1 ||
 	    bind(storefd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		fatal("sock");
 	umask(022);
+	/* the directory is not ours: what has the name now may be a link */
 	if (env.conf->group != NULL &&
-	    (chown("sock", (uid_t)-1, env.conf->gid) == -1 ||
-	    chmod("sock", mode) == -1))
+	    lchown("sock", (uid_t)-1, env.conf->gid) == -1)
 		fatal("sock: control group %s", env.conf->group);
 	if (listen(storefd, 64) == -1)
 		fatal("sock");
