@@ -27,7 +27,8 @@ struct result {
 };
 
 static const struct probe	 probes[] = {
-	{ "privilege", 1, probe_root, 0, "berthd has to run as root" },
+	{ "privilege", 1, probe_root, 0,
+	    "berthd runs as root, with the capabilities of berthd(8)" },
 	{ "user namespace", 1, probe_ids, 1, "nothing can be confined" },
 	{ "id range", 1, probe_ids, IDRANGE_COUNT,
 	    "a container's ids would be the host's" },

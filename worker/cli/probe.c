@@ -34,7 +34,10 @@
 
 #define CGROUP		"/sys/fs/cgroup"
 
-/* Id 0 alone is not enough: in a pod it may be without a capability. */
+/*
+ * Id 0 alone is not enough: in a pod it may be without a capability.  The
+ * last two are for berthd's start alone; see berthd(8).
+ */
 int
 probe_root(unsigned long arg, char *detail)
 {
@@ -42,8 +45,9 @@ probe_root(unsigned long arg, char *detail)
 	struct __user_cap_data_struct	 d[2];
 	const uint32_t			 need = 1U << CAP_SETUID |
 					    1U << CAP_SETGID |
-					    1U << CAP_CHOWN |
-					    1U << CAP_DAC_OVERRIDE;
+					    1U << CAP_DAC_OVERRIDE |
+					    1U << CAP_SETPCAP |
+					    1U << CAP_CHOWN;
 
 	(void)arg;
 	memset(&hdr, 0, sizeof(hdr));

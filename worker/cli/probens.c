@@ -27,15 +27,21 @@
 
 #define PLACE	"/dev"		/* every host has it; it is covered up */
 
+/* All of them as berth-engine has them, the containers' as they are. */
 static int
 write_map(pid_t pid, const char *file, unsigned long count)
 {
-	char	 path[64], map[64];
+	char	 path[64], map[96];
 	ssize_t	 n;
 	int	 fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	snprintf(map, sizeof(map), "0 %u %lu", IDRANGE_BASE, count);
+	if (count == 1)
+		snprintf(map, sizeof(map), "0 %u 1", IDRANGE_BASE);
+	else
+		snprintf(map, sizeof(map), "0 %u 1\n%u %u %lu",
+		    IDRANGE_BASE + WORKERID_ENGINE, IDRANGE_BASE,
+		    IDRANGE_BASE, count);
 	if ((fd = open(path, O_WRONLY | O_CLOEXEC)) == -1)
 		return (-1);
 	n = write(fd, map, strlen(map));
@@ -92,8 +98,8 @@ int
 probe_ids(unsigned long ids, char *detail)
 {
 	if (ids > 1)
-		snprintf(detail, PROBE_DETAIL, "%u and the %lu behind it",
-		    IDRANGE_BASE, ids - 1);
+		snprintf(detail, PROBE_DETAIL, "%u and the %u behind it",
+		    IDRANGE_BASE, WORKERID_ENGINE);
 	return (in_namespaces(0, ids, NULL));
 }
 
