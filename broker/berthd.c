@@ -277,11 +277,12 @@ main(int argc, char *argv[])
 	if (!env.private && !o.foreground)
 		background();
 	setup_base();
-	child_programs();
 	if (env.private)
 		run_private();
 	else
 		run_daemon();
+	/* while the engine comes up */
+	child_programs();
 	event_base_dispatch(env.base);
 	if (!env.private && env.status == 0)
 		log_info("terminated");

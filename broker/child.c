@@ -59,6 +59,20 @@ static struct spawn_fd	 fds[SPAWN_FDS_MAX];
 static char		 dirs[SPAWN_FDS_MAX][SPAWN_PATH_SIZE];
 static unsigned int	 nfds;
 
+/*
+ * What runs beside an app is no file of the host: a daemon's first pod pays
+ * for the copy.  -1 with errno.
+ */
+static int
+sealed_init(void)
+{
+	static int	 sealed = -1;
+
+	if (sealed == -1)
+		sealed = spawn_seal(exes[SPAWN_INIT], "berth-init");
+	return (sealed);
+}
+
 void
 child_programs(void)
 {
@@ -67,6 +81,9 @@ child_programs(void)
 	for (i = 0; i < SPAWN_PROGRAMS; i++)
 		if ((exes[i] = spawn_helper(programs[i].name)) == -1)
 			fatal("%s", programs[i].name);
+	/* it is mostly to run something, and would wait for this */
+	if (env.private)
+		(void)sealed_init();
 }
 
 unsigned int
@@ -190,20 +207,6 @@ child_born(void *arg, pid_t pid)
 	m.pid = (uint32_t)pid;
 	snprintf(m.lacking, sizeof(m.lacking), "%s", b->lacking);
 	engine_send(MSG_ENGINE_BORN, &m, -1);
-}
-
-/*
- * What runs beside an app is no file of the host; the first pod pays for
- * the copy.  -1 with errno.
- */
-static int
-sealed_init(void)
-{
-	static int	 sealed = -1;
-
-	if (sealed == -1)
-		sealed = spawn_seal(exes[SPAWN_INIT], "berth-init");
-	return (sealed);
 }
 
 static int

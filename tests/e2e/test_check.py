@@ -15,9 +15,10 @@ import pytest
 import lib
 
 BASE = 0x70000000                       # the container range, and
-HTTP, FETCH = BASE + 65536, BASE + 65537    # the workers' ids behind it
+HTTP, FETCH, ENGINE = range(BASE + 65536, BASE + 65539)  # ids behind it
 ALL = {"user", "mnt", "pid", "ipc", "uts", "net"}
-BROKER_CAPS = "c3"                      # CHOWN DAC_OVERRIDE SETGID SETUID
+BROKER_CAPS = "c2"                      # DAC_OVERRIDE SETGID SETUID
+ENGINE_CAPS = "3"                       # CHOWN DAC_OVERRIDE, in its own
 CAP_KILL = "20"
 APP_CAPS = "4fb"                        # README's eight
 
@@ -154,12 +155,22 @@ def test_idle_daemon(daemon, store):
     p = lib.await_true("berth-http", lambda: (
         lambda now: [x for x in now.get("berth-http", [])
                      if x["seccomp_filters"] == 2] and now)(processes(store)))
-    assert set(p) == {"berthd", "berth-http"}
-    b, h = p["berthd"][0], p["berth-http"][0]
+    assert set(p) == {"berthd", "berth-engine", "berth-http"}
+    b, e, h = (p[n][0] for n in ("berthd", "berth-engine", "berth-http"))
     assert b["pid"] == daemon.proc.pid and b["uid"] == 0
     assert b["cap_effective"] == b["cap_bounding"] == BROKER_CAPS
     assert (b["seccomp"], b["seccomp_filters"]) == ("filter", 1)
     assert b["no_new_privs"] and b["namespaces"] == []
+    assert e["uid"] == ENGINE and set(e["namespaces"]) == ALL
+    assert e["cap_effective"] == e["cap_bounding"] == ENGINE_CAPS
+    assert e["seccomp"] == "filter" and e["no_new_privs"]
+    # its root is the store, and it can make no process
+    assert os.stat("/proc/%d/root" % e["pid"]).st_ino == os.stat(
+        store.dir).st_ino
+    assert limits(e["pid"])["Max processes"] == "0"
+    # the port and who asks for it: nothing else of the network
+    assert not [t for t in targets(e).values() if t.startswith("/") and
+                t not in ("/null", "/dev/null", "/lock")], targets(e)
     assert h["uid"] == HTTP and set(h["namespaces"]) == ALL
     assert h["cap_effective"] == h["cap_bounding"] == "0"
     assert h["seccomp"] == "filter" and h["no_new_privs"]
@@ -173,9 +184,9 @@ def test_idle_daemon(daemon, store):
     r = lib.command([lib.BERTH, "--connect=" + store.path("sock"), "check",
                      "--processes", "--format=json"])
     assert [x["pid"] for x in json.loads(r.stdout)] == [
-        b["pid"], h["pid"]], r
+        b["pid"], e["pid"], h["pid"]], r
     table = store.ok("check", "--processes").stdout.splitlines()
-    assert len(table) == 3 and table[0].split()[:3] == [
+    assert len(table) == 4 and table[0].split()[:3] == [
         "PID", "PROGRAM", "UID"]
 
 

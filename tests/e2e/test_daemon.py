@@ -142,9 +142,9 @@ def test_it_may_open_as_many_files_as_root_lets_it(store):
         assert p.wait(20) == 0
 
 
-def test_idle_it_is_two_processes(daemon):
-    lib.await_true("the HTTP worker", lambda: sorted(
-        lib.descendants(daemon.proc.pid).values()) == ["berth-http"])
+def test_idle_it_is_three_processes(daemon):
+    lib.await_true("the HTTP worker", lambda: sorted(lib.descendants(
+        daemon.proc.pid).values()) == ["berth-engine", "berth-http"])
 
 
 def test_pods_survive_the_command_line_only_by_their_daemon(

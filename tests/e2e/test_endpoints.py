@@ -161,14 +161,17 @@ def test_an_app_that_died_can_be_started_at_once(service):
         assert service.get("/stop")[0] == 200
 
 
-def test_health_is_a_word_of_the_broker(service):
-    """With the broker stopped, the worker alone must not say 200."""
+@pytest.mark.parametrize("who", ["berthd", "berth-engine"])
+def test_health_is_a_word_of_both(service, who):
+    """With one of them stopped, the others alone must not say 200."""
     assert service.get("/health")[0] == 200
-    os.kill(service.proc.pid, 19)
+    pid = service.proc.pid if who == "berthd" else next(
+        p for p, n in lib.descendants(service.proc.pid).items() if n == who)
+    os.kill(pid, 19)
     try:
         lib.await_true("503", lambda: service.get("/health")[0] == 503)
     finally:
-        os.kill(service.proc.pid, 18)
+        os.kill(pid, 18)
     lib.await_true("200", lambda: service.get("/health")[0] == 200)
 
 

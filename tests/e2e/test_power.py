@@ -33,6 +33,7 @@ def reboot(store, *names):
     os.makedirs(store.path("unsynced"), exist_ok=True)
     for name in names:
         os.symlink(OTHER_BOOT, store.path("unsynced", name))
+    store.give("unsynced", *("unsynced/" + x for x in names))
 
 
 def test_private_broker_syncs_behind_its_answer(store, registry, tmp_path):

@@ -79,9 +79,9 @@ def test_broker_dies_before_it_is_followed(store, tmp_path):
     try:
         broker = lib.await_true("the broker", lambda: lib.daemon_on(store))
         kids = lib.await_true("a helper", lambda: started_by(broker))
-        # the standard ones, its channel and its program
+        # the standard ones, its channel, the store and its program
         lib.await_true("what it keeps", lambda: len(os.listdir(
-            "/proc/%d/fd" % min(kids))) == 5)
+            "/proc/%d/fd" % min(kids))) == 6)
         os.kill(broker, signal.SIGKILL)
         lib.await_true("the broker's end", lambda: gone([broker]))
         store.ok("image", "list")

@@ -100,7 +100,7 @@ broker_on_engine_born(void *arg, struct msg *m)
 	if (c == NULL)
 		return;		/* it was silent and reaped: never */
 	c->pid = (pid_t)b->pid;
-	if (c->born != NULL && c->arg != NULL)
+	if (c->born != NULL)
 		c->born(c->arg, b->lacking);
 }
 
@@ -254,13 +254,19 @@ child_finish(struct child *c)
 }
 
 void
+child_kill_then(struct child *c, child_done done, void *arg)
+{
+	c->born = NULL;
+	c->done = done;
+	c->arg = arg;
+	child_finish(c);
+}
+
+void
 child_kill(struct child *c)
 {
-	if (c == NULL)
-		return;
-	c->done = NULL;
-	c->arg = NULL;
-	child_finish(c);
+	if (c != NULL)
+		child_kill_then(c, NULL, NULL);
 }
 
 unsigned int

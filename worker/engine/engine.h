@@ -113,6 +113,8 @@ int		 child_send(struct child *, enum msg_type, uint32_t id,
 void		 child_finish(struct child *);
 /* SIGKILL, and nobody is told; NULL is fine. */
 void		 child_kill(struct child *);
+/* SIGKILL, and somebody else is told than who asked for it. */
+void		 child_kill_then(struct child *, child_done, void *arg);
 /* SIGKILL, and all are told. */
 void		 child_sigkill(struct child *);
 /* Children alive. */
@@ -141,6 +143,8 @@ void	 store_temp(char *buf, size_t size, const char *prefix);
 int	 store_mkdir_mapped(const char *path, mode_t mode);
 /* Writes a small file of ours: temp name, rename.  0, or -1. */
 int	 store_write(const char *path, const void *data, size_t len);
+/* How much a layer holds, for "image list": a new file in dir.  0, or -1. */
+int	 store_size(const char *dir, uint64_t bytes);
 /* Copies a descriptor of exactly size bytes to a new file.  0, or -1. */
 int	 store_copy(const char *path, int fd, uint64_t size);
 /* Reads a small file of ours; NUL behind it.  The length, or -1. */

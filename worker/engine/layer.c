@@ -100,6 +100,13 @@ blob_close(struct layer *l)
 }
 
 static void
+put_away(const char *path)
+{
+	if (trash_put(path) == -1 && errno != ENOENT)
+		log_warn("%s: to trash", path);
+}
+
+static void
 stage_drop(struct layer *l)
 {
 	char	 path[STAGE_SIZE];
@@ -107,8 +114,7 @@ stage_drop(struct layer *l)
 	if (*l->stage == '\0')
 		return;
 	snprintf(path, sizeof(path), "tmp/%s", l->stage);
-	if (trash_put(path) == -1 && errno != ENOENT)
-		log_warn("%s: to trash", path);
+	put_away(path);
 	*l->stage = '\0';
 }
 
@@ -128,14 +134,38 @@ stage_new(struct layer *l, int merged)
 	return (store_mkdir_mapped(part, 0700));
 }
 
+static void
+stage_left(void *arg, const char *why, int status)
+{
+	(void)why;
+	(void)status;
+	put_away(arg);
+	free(arg);
+}
+
+/* It may be about to open its stage, which stays until it has gone. */
+static void
+unpack_drop(struct layer *l)
+{
+	char	*path;
+
+	if (*l->stage == '\0' || asprintf(&path, "tmp/%s", l->stage) == -1)
+		child_kill(l->unpack);
+	else {
+		child_kill_then(l->unpack, stage_left, path);
+		*l->stage = '\0';
+	}
+	l->unpack = NULL;
+}
+
 void
 layers_drop(struct layer *ls, unsigned int n)
 {
 	unsigned int	 i;
 
 	for (i = 0; i < n; i++) {
-		child_kill(ls[i].unpack);
-		ls[i].unpack = NULL;
+		if (ls[i].unpack != NULL)
+			unpack_drop(&ls[i]);
 		blob_close(&ls[i]);
 		stage_drop(&ls[i]);
 	}
@@ -387,24 +417,6 @@ layer_on_needs_lower(void *child, struct msg *m)
 	stage_drop(l);
 }
 
-/* How much it holds, for "image list": a new file of ours, or nothing. */
-static int
-layer_size(const char *dir, uint64_t bytes)
-{
-	char	 path[STAGE_SIZE + 8];
-	int	 fd, r;
-
-	snprintf(path, sizeof(path), "%s/size", dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    0644);
-	if (fd == -1)
-		return (-1);
-	r = dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
-	if (close(fd) == -1)
-		r = -1;
-	return (r);
-}
-
 /* Two brokers may have made it: the loser's goes to the trash. */
 static int
 layer_commit(struct layer *l, int chain, uint64_t bytes)
@@ -414,7 +426,7 @@ layer_commit(struct layer *l, int chain, uint64_t bytes)
 	layer_name(l, chain, l->name);
 	snprintf(from, sizeof(from), "tmp/%s", l->stage);
 	snprintf(to, sizeof(to), "layers/%s", l->name);
-	if (layer_size(from, bytes) == -1)
+	if (store_size(from, bytes) == -1)
 		return (-1);
 	if (l->state == LAYER_MERGING) {
 		snprintf(work, sizeof(work), "%s/work", from);

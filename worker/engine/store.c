@@ -112,6 +112,21 @@ store_write(const char *path, const void *data, size_t len)
 }
 
 int
+store_size(const char *dir, uint64_t bytes)
+{
+	char	 path[STORE_NAME_SIZE + 16];
+	int	 fd, r;
+
+	snprintf(path, sizeof(path), "%s/size", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0644);
+	if (fd == -1)
+		return (-1);
+	r = dprintf(fd, "%llu\n", (unsigned long long)bytes) < 0 ? -1 : 0;
+	return (finish(fd, path, r));
+}
+
+int
 store_copy(const char *path, int from, uint64_t size)
 {
 	off_t	 off = 0;
