@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 """berthd with a socket: used by the command line, killed from all sides."""
+import grp
 import os
 import signal
 import socket
@@ -308,3 +309,59 @@ def test_killed_daemon_at_every_moment(store, slow, registry):
         lib.await_true("tidy", lambda: not store.leftovers())
         assert store.layers() == []
         assert d.stop() == 0
+
+
+def roots(store):
+    """What is root's, by name."""
+    return {n for d, dirs, names in os.walk(store.dir) for n in dirs + names
+            if os.lstat(os.path.join(d, n)).st_uid == 0}
+
+
+def test_store_of_an_older_berth(store, registry):
+    """It was root's; what is the containers' stays theirs."""
+    id_ = store.fetch(registry.ref("busybox"))
+    lib.await_true("no process of berth", lambda: not lib.berths())
+    engine = os.stat(store.dir).st_uid
+    assert roots(store) <= {"daemon", "ids"}
+    subprocess.run(["chown", "-R", "--from=%d" % engine, "-h", "0:0",
+                    store.dir], check=True)
+    assert {"images", "lock", "manifest", "refs"} <= roots(store)
+    store.ok("run", id_, "--exec=/bin/true")
+    lib.await_true("no process of berth", lambda: not lib.berths())
+    assert os.stat(store.dir).st_uid == engine
+    # a layer is the containers', and how large it is anybody may read
+    assert roots(store) <= {"size"}
+    store.ok("image", "verify", id_)
+    assert store.ok("image", "rm", id_).stdout.strip() == id_
+
+
+def test_store_cut_short_while_it_changed_hands(store, registry):
+    """The directory itself goes last."""
+    id_ = store.fetch(registry.ref("busybox"))
+    lib.await_true("no process of berth", lambda: not lib.berths())
+    os.chown(store.dir, 0, 0)
+    os.chown(store.path("refs"), 0, 0)
+    store.ok("run", id_, "--exec=/bin/true")
+    assert os.stat(store.path("refs")).st_uid == os.stat(store.dir).st_uid
+
+
+def test_control_group_reaches_the_socket(store):
+    group = next(g for g in grp.getgrall() if g.gr_gid not in (0, 65534))
+    d = Daemon(store, 'store "%s"\nlisten on 127.0.0.1 port %d\n'
+               'control group "%s"\n' % (store.dir, lib.free_port(),
+                                         group.gr_name))
+    try:
+        asked = [lib.BERTH, "--connect=" + store.path("sock"), "image",
+                 "list", "--format=json"]
+        r = lib.command(["setpriv", "--reuid=65534", "--clear-groups",
+                         "--regid=%d" % group.gr_gid, *asked])
+        assert (r.returncode, r.stdout) == (0, "[]\n"), r
+        r = lib.command(["setpriv", "--reuid=65534", "--clear-groups",
+                         "--regid=65534", *asked])
+        assert r.returncode == 1 and "Permission denied" in r.stderr, r
+        # to the socket, and no further
+        r = lib.command(["setpriv", "--reuid=65534", "--clear-groups",
+                         "--regid=%d" % group.gr_gid, "ls", store.dir])
+        assert r.returncode != 0
+    finally:
+        d.stop()
