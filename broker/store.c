@@ -29,7 +29,10 @@ store_refuse(const char *path, const char *what, int error)
 	return (-1);
 }
 
-/* What is root's becomes the engine's; what is the containers' stays so. */
+/*
+ * What is root's becomes the engine's; what is the containers' stays so.  A
+ * directory comes behind what is in it: who is cut short begins anew.
+ */
 static int
 take(int fd, uid_t owner, int depth)
 {
@@ -42,23 +45,31 @@ take(int fd, uid_t owner, int depth)
 		close(fd);
 		return (-1);
 	}
-	while (r == 0 && (d = readdir(dir)) != NULL) {
+	while (r == 0 && (errno = 0, d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 ||
 		    strcmp(d->d_name, "..") == 0)
 			continue;
-		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			r = -1;
-		else if (st.st_uid == 0)
+		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+			/* another berthd was faster, and its engine works */
+			r = errno == ENOENT ? 0 : -1;
+			continue;
+		}
+		if (st.st_uid != 0)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth < DEPTH) {
+			sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY |
+			    O_NOFOLLOW | O_CLOEXEC);
+			r = sub == -1 ? -1 : take(sub, owner, depth + 1);
+		}
+		if (r == 0)
 			r = fchownat(fd, d->d_name, owner, owner,
 			    AT_SYMLINK_NOFOLLOW);
-		if (r == -1 || st.st_uid != 0 || !S_ISDIR(st.st_mode) ||
-		    depth == DEPTH)
-			continue;
-		sub = openat(fd, d->d_name, O_RDONLY | O_DIRECTORY |
-		    O_NOFOLLOW | O_CLOEXEC);
-		r = sub == -1 ? -1 : take(sub, owner, depth + 1);
 	}
+	if (r == 0 && errno != 0)
+		r = -1;
+	sub = errno;
 	closedir(dir);
+	errno = sub;
 	return (r);
 }
 
