@@ -84,13 +84,15 @@ number(const char *s)
 	return ((int)strtol(s, NULL, 10));
 }
 
-static void
+/* 0, or -1 when it is on its way out: without memory nothing runs. */
+static int
 read_status(struct proc *p)
 {
 	char	 status[8192], buf[128], *uid;
 
-	if (slurp(p->pid, "status", status, sizeof(status)) <= 0)
-		return;
+	if (slurp(p->pid, "status", status, sizeof(status)) <= 0 ||
+	    *field(status, "VmSize", buf, sizeof(buf)) == '\0')
+		return (-1);
 	/* real, effective, saved, file system */
 	(void)field(status, "Uid", buf, sizeof(buf));
 	if ((uid = strchr(buf, '\t')) != NULL)
@@ -102,6 +104,7 @@ read_status(struct proc *p)
 	p->nnp = number(field(status, "NoNewPrivs", buf, sizeof(buf)));
 	p->seccomp = number(field(status, "Seccomp", buf, sizeof(buf)));
 	p->filters = number(field(status, "Seccomp_filters", buf, sizeof(buf)));
+	return (0);
 }
 
 static void
@@ -312,7 +315,8 @@ print_all(struct procs *ps, int json)
 		if (!p->ours)
 			continue;
 		read_program(p);
-		read_status(p);
+		if (read_status(p) == -1)
+			continue;
 		read_namespaces(p);
 		p->nfds = json ? 0 : read_fds(p->pid, 0);
 		if (json) {
