@@ -68,6 +68,8 @@ void	 listen_client(int fd);
 /* listenfd: the HTTP socket, or -1.  Fatal on failure. */
 void	 engine_start(int listenfd);
 void	 engine_send(enum msg_type, const void *payload, int fd);
+/* It has more to read than its socket holds. */
+int	 engine_busy(void);
 /* It has broken a rule: its end, and then ours. */
 void	 engine_broke(const char *why);
 /* Ends the loop once the engine and all that it asked for are gone. */

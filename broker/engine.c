@@ -82,6 +82,12 @@ engine_send(enum msg_type type, const void *payload, int fd)
 		engine_broke("it does not read its messages");
 }
 
+int
+engine_busy(void)
+{
+	return (chan != NULL && evchan_queued(chan) > 0);
+}
+
 static void
 boot_id(char id[UUID_SIZE])
 {

@@ -90,10 +90,18 @@ static void
 listen_accept(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval	 soon = { 0, 200000 };
+	static const struct timeval	 moment = { 0, 2000 };
 	int				 s;
 
 	(void)what;
 	(void)arg;
+	/* who connects waits his turn; it has not read of those before */
+	if (engine_busy()) {
+		event_del(listen_ev);
+		event_base_once(env.base, -1, EV_TIMEOUT, listen_again, NULL,
+		    &moment);
+		return;
+	}
 	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC)) != -1) {
 		listen_client(s);
 		return;

@@ -115,8 +115,8 @@ ids_write(const char *text)
 	int	 fd, r;
 
 	/* empty until it is written, which counts as not there */
-	if ((fd = open("ids", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	    0644)) == -1)
+	if ((fd = open("ids", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+	    O_NONBLOCK, 0644)) == -1)
 		return (-1);
 	r = write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : -1;
 	if (close(fd) == -1)

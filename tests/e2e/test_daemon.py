@@ -365,3 +365,26 @@ def test_control_group_reaches_the_socket(store):
         assert r.returncode != 0
     finally:
         d.stop()
+
+
+def test_many_at_once_while_the_engine_is_busy(daemon, store):
+    """More than its socket holds: they wait, and nobody is thrown out."""
+    engine, = children(daemon.proc.pid, "berth-engine")
+    os.kill(engine, signal.SIGSTOP)
+    all_ = []
+    try:
+        for _ in range(1000):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            s.settimeout(5)
+            all_.append(s)
+            try:
+                s.connect(store.path("sock"))
+            except (TimeoutError, BlockingIOError):
+                break                   # even the socket's queue is full
+    finally:
+        os.kill(engine, signal.SIGCONT)
+        for s in all_:
+            s.close()
+    assert len(all_) > 100
+    store.ok("image", "list")
+    assert daemon.alive()
