@@ -93,6 +93,8 @@ struct cgroup	*cgroup_new(const struct msg_spawn *, char *why,
 		    char *lacking);
 int		 cgroup_fd(const struct cgroup *);	/* v2, or -1 */
 const char *const *cgroup_procs(const struct cgroup *);	/* v1, or NULL */
+/* Processes that the kernel killed at the memory limit; NULL is fine. */
+uint32_t	 cgroup_oom(const struct cgroup *);
 /* Removes it; NULL is fine. */
 void		 cgroup_free(struct cgroup *);
 /* Removes what a dead broker left of this pod. */

@@ -225,6 +225,36 @@ cgroup_procs(const struct cgroup *cg)
 	return (cg->nlist > 0 ? cg->list : NULL);
 }
 
+/* A line "oom_kill N" of the kernel's, on v1 and on v2; else 0. */
+static uint32_t
+oom_kills(const char *dir, const char *file)
+{
+	char	 path[PATH_SIZE + 64], text[512], *p;
+	ssize_t	 n;
+	int	 fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return (0);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	p = strstr(text, "\noom_kill ");
+	return (p == NULL ? 0 : (uint32_t)strtoul(p + 10, NULL, 10));
+}
+
+uint32_t
+cgroup_oom(const struct cgroup *cg)
+{
+	unsigned int	 i;
+	uint32_t	 n = 0;
+
+	for (i = 0; cg != NULL && i < cg->ndirs; i++)
+		n += oom_kills(cg->dir[i], "memory.oom_control") +
+		    oom_kills(cg->dir[i], "memory.events");
+	return (n);
+}
+
 /* The last process may still be on its way out. */
 void
 cgroup_free(struct cgroup *cg)

@@ -121,13 +121,14 @@ child_free(struct child *c)
 }
 
 static void
-child_ended(uint32_t id, int status, const char *why)
+child_ended(uint32_t id, int status, uint32_t oom, const char *why)
 {
 	struct msg_engine_ended	 m;
 
 	memset(&m, 0, sizeof(m));
 	m.child = id;
 	m.status = (uint32_t)status;
+	m.oom = oom;
 	log_encode(m.why, sizeof(m.why), why, strlen(why));
 	engine_send(MSG_ENGINE_ENDED, &m, -1);
 }
@@ -137,7 +138,7 @@ static void
 child_reap(evutil_socket_t fd, short what, void *arg)
 {
 	struct child	*c = arg;
-	uint32_t	 id = c->id;
+	uint32_t	 id = c->id, oom;
 	int		 status = 0;
 
 	(void)fd;
@@ -149,8 +150,9 @@ child_reap(evutil_socket_t fd, short what, void *arg)
 		}
 	LIST_REMOVE(c, entry);
 	nchildren--;
+	oom = cgroup_oom(c->cgroup);
 	child_free(c);
-	child_ended(id, status, "");
+	child_ended(id, status, oom, "");
 	engine_idle();
 }
 
@@ -301,7 +303,7 @@ engine_on_spawn(void *arg, struct msg *m)
 	c = child_new(s, why);
 	named_free();
 	if (c == NULL) {
-		child_ended(s->child, 0, why);
+		child_ended(s->child, 0, 0, why);
 		return;
 	}
 	LIST_INSERT_HEAD(&children, c, entry);

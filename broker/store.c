@@ -145,6 +145,30 @@ store_ids(const char *path, int ours)
 	return (n == -1 ? store_refuse(path, "ids", errno) : 0);
 }
 
+/*
+ * A directory of root's that is neither empty nor a store was named by
+ * mistake: all that is in it would become the engine's.  The file ids is the
+ * first that a store gets.
+ */
+static int
+store_strange(void)
+{
+	struct dirent	*e;
+	DIR		*d;
+	int		 strange = 0;
+
+	if (faccessat(AT_FDCWD, "ids", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return (0);
+	if ((d = opendir(".")) == NULL)
+		return (1);
+	while (!strange && (e = readdir(d)) != NULL)
+		strange = strcmp(e->d_name, ".") != 0 &&
+		    strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, "lost+found") != 0;
+	closedir(d);
+	return (strange);
+}
+
 /* Nobody's but its owner's; a control group may pass to the socket. */
 static int
 store_mode(const struct stat *st)
@@ -177,6 +201,8 @@ store_open(const char *path)
 		    "be 0700)", 0));
 	ours = st.st_uid == geteuid() ||
 	    st.st_uid == env.conf->idbase + WORKERID_ENGINE;
+	if (st.st_uid == geteuid() && store_strange())
+		return (store_refuse(path, "is not empty, and no store", 0));
 	if (store_ids(path, ours) == -1)
 		return (-1);
 	if (!ours) {

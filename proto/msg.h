@@ -425,7 +425,6 @@ struct msg_engine_start {
 struct msg_engine_serve {
 	uint32_t	 detached;	/* no standard error: to the broker */
 };
-
 /* Who has connected, as the kernel says; descriptor: his socket. */
 struct msg_engine_client {
 	uint32_t	 uid;
@@ -441,6 +440,7 @@ struct msg_engine_born {
 struct msg_engine_ended {
 	uint32_t	 child;
 	uint32_t	 status;	/* as of waitpid(2) */
+	uint32_t	 oom;		/* killed for want of memory */
 	char		 why[MSG_TEXT_SIZE];	/* it was never started */
 };
 
@@ -451,7 +451,7 @@ struct msg_spawn_dir {
 
 /* With what SPAWN_FD and SPAWN_DIR have named since the last: 3, 4, ... */
 struct msg_spawn {
-	uint32_t	 child;		/* never used before */
+	uint32_t	 child;		/* greater than any before */
 	uint32_t	 program;	/* enum program */
 	uint32_t	 flags;		/* RUN_NETHOST, NOLIMITS, SPAWN_IDLE */
 	uint32_t	 cpu;		/* limits as in msg_run: SPAWN_INIT */

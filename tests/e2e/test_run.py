@@ -279,7 +279,10 @@ def needs(name):
 @needs("memory")
 def test_memory_limit(sh):
     script = "dd if=/dev/zero of=/dev/null bs=%dM count=1 2>/dev/null; echo $?"
-    assert out(sh(script % 150, "--memory=64Mi")) == "137\n"
+    r = sh(script % 150, "--memory=64Mi")
+    assert out(r) == "137\n"
+    assert ": the memory limit of 67108864 bytes was reached: the kernel " \
+        "killed 1 process\n" in r.stderr, r
     assert out(sh(script % 10, "--memory=64Mi")) == "0\n"
 
 

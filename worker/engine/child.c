@@ -32,6 +32,7 @@ struct child {
 	int		 reaped;
 	int		 status;
 	void		(*born)(void *, const char *);
+	void		(*oom)(void *, uint32_t);
 	child_done	 done;
 	void		*arg;		/* handlers' too */
 };
@@ -115,6 +116,8 @@ broker_on_engine_ended(void *arg, struct msg *m)
 		return;
 	c->reaped = 1;
 	c->status = (int)e->status;
+	if (e->oom != 0 && c->oom != NULL)
+		c->oom(c->arg, e->oom);
 	if (*e->why != '\0' && (c->refused = strdup(e->why)) == NULL)
 		fatal("%s", c->name);
 	child_over(c);
@@ -184,9 +187,11 @@ child_start(struct birth *b, enum peer peer, const evchan_handler *table,
 }
 
 void
-child_onborn(struct child *c, void (*born)(void *, const char *))
+child_watch(struct child *c, void (*born)(void *, const char *),
+    void (*oom)(void *, uint32_t))
 {
 	c->born = born;
+	c->oom = oom;
 }
 
 struct evchan *
@@ -257,6 +262,7 @@ void
 child_kill_then(struct child *c, child_done done, void *arg)
 {
 	c->born = NULL;
+	c->oom = NULL;
 	c->done = done;
 	c->arg = arg;
 	child_finish(c);

@@ -100,9 +100,12 @@ typedef void	 (*child_done)(void *arg, const char *why, int status);
  */
 struct child	*child_start(struct birth *, enum peer, const
 		    evchan_handler *table, child_done, void *arg);
-/* Told once it is born: what limit cannot be enforced, or "". */
-void		 child_onborn(struct child *, void (*)(void *arg,
-		    const char *lacking));
+/*
+ * born: what limit cannot be enforced, or "".  oom: how many processes the
+ * kernel killed at the memory limit, when it was any, before done.
+ */
+void		 child_watch(struct child *, void (*born)(void *arg,
+		    const char *lacking), void (*oom)(void *arg, uint32_t));
 struct evchan	*child_chan(struct child *);
 /* Handlers of messages are given the child; this is its owner's arg. */
 void		*child_arg(void *child);
@@ -139,6 +142,8 @@ struct refrec {
 int	 store_open(void);
 /* Sixteen random hex digits behind prefix. */
 void	 store_temp(char *buf, size_t size, const char *prefix);
+/* A random one (RFC 9562, version 4). */
+void	 store_uuid(char uuid[UUID_SIZE]);
 /* A directory of the container's id 0.  0, or -1 with errno. */
 int	 store_mkdir_mapped(const char *path, mode_t mode);
 /* Writes a small file of ours: temp name, rename.  0, or -1. */

@@ -6,7 +6,6 @@
  */
 #include <sys/file.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -54,21 +53,6 @@ unsigned int
 pod_count(void)
 {
 	return (npods);
-}
-
-static void
-new_uuid(char uuid[UUID_SIZE])
-{
-	unsigned char	 r[16];
-
-	while (getrandom(r, sizeof(r), 0) != sizeof(r))
-		continue;
-	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);	/* RFC 9562 5.4 */
-	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
-	snprintf(uuid, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-"
-	    "%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4],
-	    r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
-	    r[15]);
 }
 
 static char *
@@ -260,6 +244,20 @@ pod_born(void *arg, const char *lacking)
 		p->cb.warn(p->cb.arg, lacking);
 }
 
+/* Else a status of 137 would be all that is known. */
+static void
+pod_oom(void *arg, uint32_t n)
+{
+	struct pod	*p = arg;
+	char		 text[MSG_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "pod %s: the memory limit of %llu bytes "
+	    "was reached: the kernel killed %u process%s", p->uuid,
+	    (unsigned long long)p->m.memory, n, n == 1 ? "" : "es");
+	if (p->cb.warn != NULL)
+		p->cb.warn(p->cb.arg, text);
+}
+
 /* Opens what pid 1 is born with; paths are opened by the child itself. */
 static int
 pod_spawn(struct pod *p, int recordfd)
@@ -276,7 +274,7 @@ pod_spawn(struct pod *p, int recordfd)
 		pod_fill(p, &b, appfd, recordfd, statusfd);
 		if ((p->init = child_start(&b, PEER_INIT, dispatch_init,
 		    pod_done, p)) != NULL)
-			child_onborn(p->init, pod_born);
+			child_watch(p->init, pod_born, pod_oom);
 	}
 	saved_errno = errno;
 	if (appfd != -1)
@@ -363,7 +361,7 @@ pod_start(const struct msg_run *m, int recordfd, const struct pod_cb *cb,
 	p->dirfd = p->imagefd = -1;
 	p->m = *m;
 	p->cb = *cb;
-	new_uuid(p->uuid);
+	store_uuid(p->uuid);
 	p->audit.action = *cb->app != '\0' ? "start" : "run";
 	p->audit.object = p->image;
 	p->audit.detail = p->uuid;

@@ -51,6 +51,21 @@ store_temp(char *buf, size_t size, const char *prefix)
 	snprintf(buf, size, "%s%016llx", prefix, (unsigned long long)r);
 }
 
+void
+store_uuid(char uuid[UUID_SIZE])
+{
+	unsigned char	 r[16];
+
+	while (getrandom(r, sizeof(r), 0) != sizeof(r))
+		continue;
+	r[6] = (unsigned char)((r[6] & 0x0f) | 0x40);	/* RFC 9562 5.4 */
+	r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
+	snprintf(uuid, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-"
+	    "%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2], r[3], r[4],
+	    r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14],
+	    r[15]);
+}
+
 int
 store_mkdir_mapped(const char *path, mode_t mode)
 {
