@@ -148,7 +148,8 @@ store_ids(const char *path, int ours)
 /*
  * A directory of root's that is neither empty nor a store was named by
  * mistake: all that is in it would become the engine's.  The file ids is the
- * first that a store gets.
+ * first that a store gets, from another berthd at this moment maybe: so it is
+ * looked for last.
  */
 static int
 store_strange(void)
@@ -157,8 +158,6 @@ store_strange(void)
 	DIR		*d;
 	int		 strange = 0;
 
-	if (faccessat(AT_FDCWD, "ids", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return (0);
 	if ((d = opendir(".")) == NULL)
 		return (1);
 	while (!strange && (e = readdir(d)) != NULL)
@@ -166,7 +165,8 @@ store_strange(void)
 		    strcmp(e->d_name, "..") != 0 &&
 		    strcmp(e->d_name, "lost+found") != 0;
 	closedir(d);
-	return (strange);
+	return (strange && faccessat(AT_FDCWD, "ids", F_OK,
+	    AT_SYMLINK_NOFOLLOW) == -1);
 }
 
 /* Nobody's but its owner's; a control group may pass to the socket. */
