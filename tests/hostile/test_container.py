@@ -401,6 +401,7 @@ def _(bench):
         for name in bench.store.ls(d):
             os.symlink("00000000-0000-4000-8000-000000000000.1",
                        bench.store.path("unsynced", name))
+            bench.store.give("unsynced", "unsynced/" + name)
             subprocess.run(["find", bench.store.path(d, name), "-type", "f",
                             "-exec", "truncate", "-s0", "{}", "+"],
                            check=True)

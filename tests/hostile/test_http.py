@@ -42,9 +42,15 @@ class Daemon(Control):
         # what is opened once and kept: the app's log, the program of pid 1
         assert self.ask(b"/start")[0] == self.ask(b"/stop")[0] == 200
 
-    def worker(self):
+    def child(self, name):
         return [p for p, n in lib.descendants(self.proc.pid).items()
-                if n == "berth-http"][0]
+                if n == name][0]
+
+    def worker(self):
+        return self.child("berth-http")
+
+    def engine(self):
+        return self.child("berth-engine")
 
     def idle(self):
         """No app, no helper: what must be so after every row."""
@@ -447,6 +453,7 @@ def _(bench):
 @pytest.mark.parametrize("row", rows.of(__name__), ids=repr)
 def test(daemon, bench, row):
     bench.http = daemon
-    bench.daemons = lambda: [daemon.proc.pid, daemon.worker()]
+    bench.daemons = lambda: [daemon.proc.pid, daemon.engine(),
+                             daemon.worker()]
     bench.judge(row)
     assert daemon.idle() and daemon.ask(b"/health")[0] == 200

@@ -190,7 +190,8 @@ pod_done(void *arg, const char *why, int status)
 		p->status = 125;
 		snprintf(p->why, sizeof(p->why), "%s", why);
 	} else if (!p->ended) {
-		p->status = 137;
+		/* of itself it has ended before it was pid 1 of anything */
+		p->status = WIFEXITED(status) ? 125 : 137;
 		snprintf(p->why, sizeof(p->why), "pod %s: %s", p->uuid,
 		    child_fate("berth-init", why, status));
 	}
