@@ -52,7 +52,7 @@ parse_options(int argc, char *argv[], struct options *o)
 	int	 c;
 
 	memset(o, 0, sizeof(*o));
-	while ((c = getopt(argc, argv, "df:nps:v")) != -1) {
+	while ((c = getopt(argc, argv, "df:nprs:v")) != -1) {
 		switch (c) {
 		case 'd':
 			o->foreground = 1;
@@ -65,6 +65,9 @@ parse_options(int argc, char *argv[], struct options *o)
 			break;
 		case 'p':
 			env.private = 1;
+			break;
+		case 'r':
+			env.torun = 1;
 			break;
 		case 's':
 			o->store = optarg;

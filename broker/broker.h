@@ -24,6 +24,7 @@ struct broker {
 	struct event_base *base;
 	struct config	*conf;		/* never NULL */
 	int		 private;	/* for one command; else a daemon */
+	int		 torun;		/* -r: a container is to come */
 	int		 verbose;
 	int		 status;	/* to exit with */
 	char		 failed[512];	/* why the store is of no use, or "" */

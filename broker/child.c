@@ -81,8 +81,8 @@ child_programs(void)
 	for (i = 0; i < SPAWN_PROGRAMS; i++)
 		if ((exes[i] = spawn_helper(programs[i].name)) == -1)
 			fatal("%s", programs[i].name);
-	/* it is mostly to run something, and would wait for this */
-	if (env.private)
+	/* there is time for it now, and later it would be waited for */
+	if (env.torun)
 		(void)sealed_init();
 }
 

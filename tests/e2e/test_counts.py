@@ -137,7 +137,7 @@ def test_bytes_and_syncs_of_a_fetch(store, registry, fixed, tmp_path):
 
 @pytest.mark.parametrize("program", [
     "berth", "berthd", "berth-conf", "berth-init", "berth-unpack",
-    "berth-http", "berth-fetch"])
+    "berth-http", "berth-fetch", "berth-engine"])
 def test_libraries(program):
     r = subprocess.run(["ldd", os.path.join(lib.OUT, program)],
                        capture_output=True, text=True)

@@ -267,19 +267,21 @@ broker_exec(void *arg)
  * reads our output must see its end.  Returns 0 or an errno.
  */
 static int
-broker_spawn(const char *path, const char *store, int debug, int chan,
-    pid_t *pid)
+broker_spawn(const char *path, const char *store, const struct options *o,
+    int chan, pid_t *pid)
 {
 	static char		 stack[32 * 1024]
 				    __attribute__((aligned(16)));
-	char			*argv[6];
+	char			*argv[7];
 	struct broker_start	 start = { path, argv, chan, 0 };
 	sigset_t		 all, old;
 	int			 n = 0;
 
 	argv[n++] = (char *)(uintptr_t)"berthd";
 	argv[n++] = (char *)(uintptr_t)"-p";
-	if (debug)
+	if (o->command == CMD_RUN)
+		argv[n++] = (char *)(uintptr_t)"-r";
+	if (o->debug)
 		argv[n++] = (char *)(uintptr_t)"-v";
 	argv[n++] = (char *)(uintptr_t)"-s";
 	argv[n++] = (char *)(uintptr_t)store;
@@ -329,7 +331,7 @@ subids_free(void)
 }
 
 static int
-connect_private(const char *store, int debug, pid_t *pid)
+connect_private(const char *store, const struct options *o, pid_t *pid)
 {
 	char	 path[PATH_MAX];
 	int	 fds[2], error;
@@ -349,7 +351,7 @@ connect_private(const char *store, int debug, pid_t *pid)
 		log_warn("socketpair");
 		return (-1);
 	}
-	error = broker_spawn(path, store, debug, fds[1], pid);
+	error = broker_spawn(path, store, o, fds[1], pid);
 	close(fds[1]);
 	if (error != 0) {
 		close(fds[0]);
@@ -387,5 +389,5 @@ connect_broker(const struct options *o, pid_t *broker)
 		log_warn("%s/sock", enc);
 		return (-1);
 	}
-	return (connect_private(store, o->debug, broker));
+	return (connect_private(store, o, broker));
 }
