@@ -212,7 +212,8 @@ store_open(const char *path)
 		return (-1);
 	}
 	if (store_mode(&st) == -1)
-		return (store_refuse(path, "mode must be 0700", errno));
+		return (store_refuse(path, "mode or group cannot be set",
+		    errno));
 	if (st.st_uid == geteuid()) {
 		for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
 			if (mkdir(dirs[i], 0700) == -1 && errno != EEXIST)
