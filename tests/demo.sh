@@ -162,5 +162,9 @@ show wc -l "$top/store/audit/log"
 tail -n 2 "$top/store/audit/log"
 
 say "Nothing is left"
-left=$(pgrep -fc "berth.*$top" || :)
-echo "processes: $left, mounts: $(grep -c "$top" /proc/self/mountinfo || :)"
+# The engine and what it had started do not name the store, but have it for
+# their root.
+left=$({ pgrep -f "berth.*$top" || :
+    grep -ls "${top##*/}" /proc/[0-9]*/mountinfo | cut -d/ -f3; } | sort -u)
+echo "processes: $(echo "$left" | grep -c . || :)," \
+    "mounts: $(grep -c "$top" /proc/self/mountinfo || :)"
