@@ -75,8 +75,12 @@ chan_send(struct chan *c, enum msg_type type, uint32_t id,
 	for (;;) {
 		if (sendmsg(c->fd, &mh, MSG_NOSIGNAL) != -1)
 			return (0);
-		if (errno != EINTR)
-			return (-1);
+		if (errno == EINTR)
+			continue;
+		/* for whoever has memory, as for room, the time will come */
+		if (errno == ENOMEM || errno == ENOBUFS)
+			errno = EAGAIN;
+		return (-1);
 	}
 }
 

@@ -83,7 +83,9 @@ broker_spawn(uint32_t child, const struct birth *b)
 		m.pids = b->limits->pids;
 		snprintf(m.uuid, sizeof(m.uuid), "%s", b->uuid);
 	}
-	return (say(MSG_SPAWN, 0, &m, -1));
+	if (say(MSG_SPAWN, 0, &m, -1) == -1)
+		fatal("the broker does not hear us");
+	return (0);
 }
 
 void

@@ -27,7 +27,7 @@ struct child {
 	struct evchan	*ec;
 	const char	*name;
 	const char	*why;		/* the rule it broke */
-	char		*refused;	/* why it was never started */
+	char		*refused;	/* why it was never started, or told */
 	int		 silent;	/* its channel has ended */
 	int		 reaped;
 	int		 status;
@@ -118,7 +118,8 @@ broker_on_engine_ended(void *arg, struct msg *m)
 	c->status = (int)e->status;
 	if (e->oom != 0 && c->oom != NULL)
 		c->oom(c->arg, e->oom);
-	if (*e->why != '\0' && (c->refused = strdup(e->why)) == NULL)
+	if (*e->why != '\0' && c->refused == NULL &&
+	    (c->refused = strdup(e->why)) == NULL)
 		fatal("%s", c->name);
 	child_over(c);
 }
@@ -229,10 +230,12 @@ child_send(struct child *c, enum msg_type type, uint32_t id,
 	/* it has gone, or was never started: its end will tell why */
 	if (errno == EPIPE || errno == ECONNRESET)
 		return (0);
-	if (errno == ENOBUFS) {
+	if (errno == ENOBUFS)
 		c->why = "it does not read its messages";
-		child_sigkill(c);
-	}
+	else if (c->refused == NULL && asprintf(&c->refused, "it cannot be "
+	    "told: %s", strerror(errno)) == -1)
+		fatal("%s", c->name);
+	child_sigkill(c);
 	return (-1);
 }
 

@@ -134,7 +134,7 @@ client_send(struct client *c, enum msg_type type, uint32_t id,
     const void *payload, int fd)
 {
 	if (evchan_send(c->ec, type, id, payload, fd) == -1 &&
-	    errno == ENOBUFS)
+	    errno != EPIPE && errno != ECONNRESET)
 		shutdown(evchan_fd(c->ec), SHUT_RDWR);
 }
 
