@@ -256,24 +256,30 @@ cgroup_oom(const struct cgroup *cg)
 }
 
 /* The last process may still be on its way out. */
+static void
+remove_dir(const char *dir)
+{
+	static const struct timespec	 pause = { 0, 2000000 };
+	int				 tries;
+
+	for (tries = 0; rmdir(dir) == -1 && errno != ENOENT; tries++) {
+		if (tries == 50) {
+			log_warn("%s: rmdir", dir);
+			break;
+		}
+		nanosleep(&pause, NULL);
+	}
+}
+
 void
 cgroup_free(struct cgroup *cg)
 {
-	static const struct timespec	 pause = { 0, 2000000 };
-	unsigned int			 i;
-	int				 tries;
+	unsigned int	 i;
 
 	if (cg == NULL)
 		return;
-	for (i = 0; i < cg->ndirs; i++) {
-		for (tries = 0; rmdir(cg->dir[i]) == -1; tries++) {
-			if (errno != EBUSY || tries == 50) {
-				log_warn("%s: rmdir", cg->dir[i]);
-				break;
-			}
-			nanosleep(&pause, NULL);
-		}
-	}
+	for (i = 0; i < cg->ndirs; i++)
+		remove_dir(cg->dir[i]);
 	if (cg->v2fd != -1)
 		close(cg->v2fd);
 	free(cg);
@@ -289,6 +295,6 @@ cgroup_sweep(const char *uuid)
 
 	for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
 		snprintf(path, sizeof(path), "%s/berth-%s", roots[i], uuid);
-		(void)rmdir(path);	/* mostly it never was */
+		remove_dir(path);	/* mostly it never was */
 	}
 }
