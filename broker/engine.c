@@ -55,7 +55,7 @@ engine_gone(void *arg, const char *why)
 static void
 engine_reap(evutil_socket_t fd, short what, void *arg)
 {
-	int	 status;
+	int	 i, status;
 
 	(void)fd;
 	(void)what;
@@ -64,6 +64,9 @@ engine_reap(evutil_socket_t fd, short what, void *arg)
 		if (errno != EINTR)
 			fatal("berth-engine: wait");
 	over = 1;
+	/* its last words lie here, more than a socket holds do not */
+	for (i = 0; chan != NULL && i < CHAN_QUEUE_MAX; i++)
+		evchan_pump(chan);
 	if (WIFSIGNALED(status))
 		log_warnx("berth-engine was killed by signal %d",
 		    WTERMSIG(status));
@@ -77,9 +80,14 @@ engine_reap(evutil_socket_t fd, short what, void *arg)
 void
 engine_send(enum msg_type type, const void *payload, int fd)
 {
-	if (chan != NULL && evchan_send(chan, type, 0, payload, fd) == -1 &&
-	    errno == ENOBUFS)
-		engine_broke("it does not read its messages");
+	if (chan == NULL || evchan_send(chan, type, 0, payload, fd) == 0 ||
+	    errno == EPIPE || errno == ECONNRESET)
+		return;
+	if (fd != -1)		/* a client: he sees that nobody hears him */
+		log_warn("berth-engine: a connection");
+	else			/* it would wait for ever */
+		engine_broke(errno == ENOBUFS ?
+		    "it does not read its messages" : strerror(errno));
 }
 
 int
