@@ -83,6 +83,8 @@ brokers='^(spawn(_|$)|cgroup_|v?fork$|clone3?$|f?exec[lv][a-z]*$|posix_spawn|
 set(res|re|e|fs)?[ug]id$|setgroups$)'
 brokers=$(printf %s "$brokers" | tr -d '\n')
 
+readers='^(yy(parse|lex)|get(gr|pw)(nam|[gu]id|ent)[a-z_]*|ref_parse)$'
+
 # program, pattern, what it means; a stripped one would tell nothing
 check_without() {
 	s=$(symbols "$out/$1")
@@ -101,8 +103,7 @@ check_parserless() { # program
 	ok
 	[ "$1" != berth-init ] || return 0
 	# The configuration is berth-conf's to read, and so are names of groups.
-	check_without "$1" '^(yy(parse|lex)|get(gr|pw)[a-z_]*|ref_parse)$' \
-	    "reads text"
+	check_without "$1" "$readers" "reads text"
 	readelf -lW "$p" | grep -q INTERP || return 0	# static: nothing else
 	# shellcheck disable=SC2046 # words on purpose
 	for lib in $(ldd "$p" | sed -n 's/^[[:space:]]*\([^ ]*\).*/\1/p'); do

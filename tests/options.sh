@@ -66,10 +66,10 @@ if [ -x "$out/berthd" ]; then
 	same "options of berthd.8 (-) and of berthd's usage (+)" \
 	    "$(sed -n 's/^\.It Fl \([a-z]\).*/\1/p' "$top/broker/berthd.8" |
 	    sort)" "$letters"
-	# -p is for berth alone
+	# -p and -r are for berth alone
 	same "getopt's letters (-) and those of berthd's usage (+)" \
 	    "$(sed -n 's/.*getopt(argc, argv, "\([a-z:]*\)").*/\1/p' \
-	    "$top/broker/berthd.c" | tr -d :p | grep -o . | sort)" "$letters"
+	    "$top/broker/berthd.c" | tr -d :pr | grep -o . | sort)" "$letters"
 else
 	echo "options.sh: skip: no berthd in $out"
 fi
