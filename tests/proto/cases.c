@@ -64,7 +64,7 @@ search(enum msg_type t, unsigned char *payload, size_t i)
 	size_t			 k, n;
 
 	if (i == fields[t].n)
-		return (msg_info[t].check(payload));
+		return (msg_check[t](payload));
 	n = f->kind == FIELD_INT ? NINTS : f->kind == FIELD_TEXT ? NTEXTS :
 	    NRAWS;
 	for (k = 0; k < n; k++) {

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /* Watching one broker: its children, descriptors, memory and answers. */
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <dirent.h>
@@ -121,7 +122,7 @@ canary(void)
 }
 
 int
-children_of(pid_t pid, pid_t list[CHILDREN_MAX])
+children_of(pid_t pid, pid_t list[LIST_MAX])
 {
 	char	 path[64];
 	FILE	*f;
@@ -130,7 +131,7 @@ children_of(pid_t pid, pid_t list[CHILDREN_MAX])
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	if ((f = fopen(path, "re")) == NULL)
 		return (0);
-	while (n < CHILDREN_MAX && fscanf(f, "%d", &list[n]) == 1)
+	while (n < LIST_MAX && fscanf(f, "%d", &list[n]) == 1)
 		n++;
 	fclose(f);
 	return (n);
@@ -151,7 +152,7 @@ int
 children_gone(int ms)
 {
 	long	 end = now_ms() + ms;
-	pid_t	 have[CHILDREN_MAX];
+	pid_t	 have[LIST_MAX];
 	int	 i, n, more;
 
 	for (;;) {
@@ -173,7 +174,7 @@ children_gone(int ms)
 	return (1);
 }
 
-int
+static int
 fds_of(pid_t pid)
 {
 	char	 path[64];
@@ -189,19 +190,25 @@ fds_of(pid_t pid)
 	return (n);
 }
 
+int
+fds_open(void)
+{
+	return (fds_of(d.pid) + fds_of(d.engine));
+}
+
 void
 fds_back(const char *when)
 {
 	int	 i, n;
 
 	/* a connection that we have closed is closed there soon */
-	for (i = 0; (n = fds_of(d.pid)) != d.fds && i < PATIENCE_MS; i++)
+	for (i = 0; (n = fds_open()) != d.fds && i < PATIENCE_MS; i++)
 		usleep(1000);
 	if (n != d.fds)
 		complain("%s: %d descriptors, %d before", when, n, d.fds);
 }
 
-long
+static long
 rss_of(pid_t pid)
 {
 	char	 path[64], line[256];
@@ -225,16 +232,37 @@ rss_of(pid_t pid)
 	return (kib);
 }
 
+long
+rss(void)
+{
+	return (rss_of(d.pid) + rss_of(d.engine));
+}
+
+/* Of all that the broker has started the engine is the first. */
+pid_t
+engine_of(pid_t pid)
+{
+	pid_t	 list[LIST_MAX];
+
+	return (children_of(pid, list) > 0 ? list[0] : -1);
+}
+
 void
 drive_base(void)
 {
+	struct stat	 st;
+
+	if (stat(d.store, &st) == -1)
+		err(1, "%s", d.store);
+	d.owner = st.st_uid - WORKERID_ENGINE;
 	if ((d.canary = drive_connect()) == -1 ||
 	    (d.trigger = drive_connect()) == -1)
 		err(1, "%s/sock", d.store);
 	canary();
 	canary();
 	d.nbase = children_of(d.pid, d.base);
-	d.fds = fds_of(d.pid);
+	d.engine = engine_of(d.pid);
+	d.fds = fds_open();
 }
 
 void

@@ -10,18 +10,19 @@
 
 /* For everything that the broker must do, on a slow machine too. */
 #define PATIENCE_MS	20000
-#define CHILDREN_MAX	64
+#define LIST_MAX	64
 
 struct drive {
 	const char	*dir;		/* broker, liars, plan */
 	const char	*store;
 	const char	*conf;
 	const char	*image;		/* an ID in the store */
-	pid_t		 pid;		/* the broker */
+	pid_t		 pid, engine;	/* the broker, and its engine */
 	struct plan	*plan;
-	pid_t		 base[CHILDREN_MAX];	/* its children when idle */
+	pid_t		 base[LIST_MAX];	/* its children when idle */
 	int		 nbase;
-	int		 fds;		/* its descriptors when idle */
+	uid_t		 owner;		/* of layers */
+	int		 fds;		/* their descriptors when idle */
 	int		 canary;	/* a connection that must go on */
 	int		 trigger;	/* the client that asks for jobs */
 	long		 worst;		/* ms the canary ever waited */
@@ -52,10 +53,11 @@ int	 hear_end(int fd, int ms);
 void	 canary(void);
 /* Everybody that the broker started meanwhile is gone: 1, or 0. */
 int	 children_gone(int ms);
-int	 children_of(pid_t, pid_t list[CHILDREN_MAX]);
-int	 fds_of(pid_t);
+int	 children_of(pid_t, pid_t list[LIST_MAX]);
+pid_t	 engine_of(pid_t broker);
+int	 fds_open(void);	/* in broker and engine */
 void	 fds_back(const char *when);	/* or it is complained */
-long	 rss_of(pid_t);		/* KiB */
+long	 rss(void);		/* KiB, of broker and engine */
 void	 drive_base(void);
 void	 plan_for(const struct state *, const struct kase *);
 const struct state *state_of(uint32_t number);

@@ -6,9 +6,9 @@ new message is abused without a line being written here."""
 import re
 import sys
 
-text = open(sys.argv[1], encoding="utf-8").read()
+text = "".join(open(name, encoding="utf-8").read() for name in sys.argv[1:])
 maxima = {m[1]: m[2] for m in re.finditer(
-    r"enum (\w+) \{[^}]*?\b(\w+_MAX)\s*\}", text)}
+    r"enum (\w+) \{[^}]*?\b(\w+_(?:MAX|PROGRAMS))\s*\}", text)}
 structs = {}
 for m in re.finditer(r"^struct msg_(\w+) \{\n(.*?)^\};", text, re.M | re.S):
     structs[m[1]] = m[2]
@@ -25,7 +25,8 @@ def fields(body, prefix=""):
             yield from fields(inner[2].replace(";", ";\n"),
                               prefix + inner[1] + "[0].")
             continue
-        m = re.match(r"\s*(struct msg_\w+|u?int\d+_t|char)\s+([^;]+);(.*)",
+        m = re.match(r"\s*(struct msg_\w+|u?int\d+_t|(?:unsigned )?char)\s+"
+                     r"([^;]+);(.*)",
                      line)
         if not m:
             continue

@@ -80,14 +80,14 @@ flood_requests(enum msg_type t, int reads)
 	struct packet	 p;
 	struct msg	 m;
 	int		 fd = drive_connect(), r;
-	long		 before = rss_of(d.pid);
+	long		 before = rss();
 
 	packet_good(&p, t, PEER_CLI);
 	(void)pour(fd, &p, reads ? 5000 : FLOOD, reads);
 	canary();
-	if (rss_of(d.pid) - before > 2048)
+	if (rss() - before > 2048)
 		complain("%s flood: the broker grew by %ld KiB",
-		    msg_info[t].name, rss_of(d.pid) - before);
+		    msg_info[t].name, rss() - before);
 	if (!reads) {
 		do
 			r = hear(fd, PATIENCE_MS, &m);
@@ -119,9 +119,9 @@ hoard(void)
 		canary();
 		d.cases++;
 	}
-	if (fds_of(d.pid) > d.fds + CROWD * 20)
+	if (fds_open() > d.fds + CROWD * 20)
 		complain("%d descriptors for %d clients that do not read",
-		    fds_of(d.pid) - d.fds, CROWD);
+		    fds_open() - d.fds, CROWD);
 	for (n = 0; n < CROWD; n++)
 		close(fd[n]);
 	canary();
@@ -168,7 +168,7 @@ static void
 fetch_job(const char *what)
 {
 	struct msg_fetch	 f;
-	long			 rss = rss_of(d.pid), end;
+	long			 before = rss(), end;
 	struct msg		 m;
 	int			 fd = drive_connect(), r;
 
@@ -190,9 +190,9 @@ fetch_job(const char *what)
 		errx(1, "%s: the liar lives", what);
 	if (d.plan->said == 0)
 		complain("%s: the lie was not told", what);
-	if (rss_of(d.pid) - rss > 4096)
+	if (rss() - before > 4096)
 		complain("%s: the broker grew by %ld KiB", what,
-		    rss_of(d.pid) - rss);
+		    rss() - before);
 	d.cases++;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * Stands in the place of every helper and lies to the broker as the plan
- * says.  Without a plan, and for jobs that nobody lies in, it
+ * Stands in the place of every helper and lies to the engine, or to the
+ * broker, as the plan says.  Without a plan, and for jobs that nobody lies in, it
  * executes the real helper.  It confines itself in nothing: what it is
  * denied, the broker denies it.
  */
@@ -409,7 +409,8 @@ main(int argc, char *argv[])
 	}
 	chan_init(&chan, 3, self == ROLE_FETCH ? PEER_FETCH :
 	    self == ROLE_HTTP ? PEER_HTTP : self == ROLE_INIT ? PEER_INIT :
-	    self == ROLE_CONF ? PEER_CONF : PEER_UNPACK, PEER_BROKER);
+	    self == ROLE_CONF ? PEER_CONF : PEER_UNPACK, self == ROLE_CONF ?
+	    PEER_BROKER : PEER_ENGINE);
 	if (self == ROLE_FETCH)
 		play_fetch();
 	if (self == ROLE_IMAGE)

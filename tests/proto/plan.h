@@ -104,7 +104,7 @@ struct state {
 	enum role	 role;
 	uint32_t	 number;	/* the plan's */
 	const char	*name;
-	enum peer	 peer;
+	enum peer	 peer, to;
 	uint32_t	 phase;
 	enum msg_type	 seen[4];	/* said before */
 	enum msg_type	 mine[8];	/* its job's; empty: the table's */

@@ -6,9 +6,9 @@ LIAR	 = $(addprefix tests/proto/,liar.o packet.o cases.o) \
 ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o drive.o states.o \
 	   floods.o packet.o cases.o) $(PROTO_ALL) $(COMMON)
 
-$(OUT)/gen/fields.h: tests/proto/fields.py proto/msg.h
+$(OUT)/gen/fields.h: tests/proto/fields.py proto/birth.h proto/msg.h
 	@mkdir -p $(@D)
-	$(PYTHON) tests/proto/fields.py proto/msg.h > $@.tmp && mv $@.tmp $@
+	$(PYTHON) $^ > $@.tmp && mv $@.tmp $@
 $(OUT)/obj/tests/proto/cases.o: | $(OUT)/gen/fields.h
 
 # Static: it is executed some ten thousand times.

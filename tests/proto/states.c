@@ -14,7 +14,8 @@
 #define STACK_SAYS { MSG_UNPACKED, MSG_UNPACK_FAIL }
 
 #define STATE(role, number, peer, phase, ...)				\
-	{ ROLE_##role, number, #number, PEER_##peer, PH_##phase, __VA_ARGS__ }
+	{ ROLE_##role, number, #number, PEER_##peer, ROLE_##role ==	\
+	    ROLE_CONF ? PEER_BROKER : PEER_ENGINE, PH_##phase, __VA_ARGS__ }
 
 const struct state states[] = {
 	STATE(CLI, C_IDLE, CLI, IDLE, {0}, {0}),
@@ -67,7 +68,6 @@ wrong_kind(const struct packet *p, unsigned int type)
 	case MSG_FETCH_MANIFEST:
 	case MSG_FETCH_GOT:
 	case MSG_IMAGE_PART:
-	case MSG_CONF_APP:
 		return (p->kind != KIND_SEALED);
 	case MSG_INIT_STDIO:
 		return (p->kind != KIND_PIPE && p->kind != KIND_PIPE_IN);
@@ -100,13 +100,13 @@ must_die(const struct state *s, const struct packet *p)
 		return (1);
 	info = &msg_info[h.type];
 	return (h.version != MSG_VERSION || h.flags != 0 ||
-	    info->from != s->peer || info->to != PEER_BROKER ||
+	    info->from != s->peer || info->to != s->to ||
 	    h.peer != (uint32_t)s->peer || h.len != info->size ||
 	    p->len != sizeof(h) + info->size ||
 	    p->nfds != (info->fd == FD_MUST) ||
 	    (info->phases & s->phase) == 0 ||
 	    ((info->phases & MSG_ONCE) != 0 && listed(s->seen, 4, h.type)) ||
 	    (s->mine[0] != 0 && !listed(s->mine, 8, h.type)) ||
-	    !info->check(p->data + sizeof(h)) ||
+	    !msg_check[h.type](p->data + sizeof(h)) ||
 	    (p->nfds == 1 && wrong_kind(p, h.type)));
 }

@@ -22,7 +22,7 @@ class Den:
     def __init__(self, top, shared, name):
         self.dir = os.path.join(top, name)
         os.makedirs(os.path.join(self.dir, "real"))
-        for p in ("berth", "berthd"):
+        for p in ("berth", "berthd", "berth-engine"):
             shutil.copy(os.path.join(lib.OUT, p), self.dir)
         for p in HELPERS:
             shutil.copy(os.path.join(lib.OUT, p),
