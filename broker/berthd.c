@@ -213,12 +213,12 @@ broker_up(void)
 	m.detached = readyfd != -1;
 	if (readyfd != -1)
 		detach();
+	if (!env.private) {
+		log_info("serving %s port %u, store %s", env.conf->listen,
+		    env.conf->port, env.conf->store);
+		listen_begin();
+	}
 	engine_send(MSG_ENGINE_SERVE, &m, -1);
-	if (env.private)
-		return;
-	log_info("serving %s port %u, store %s", env.conf->listen,
-	    env.conf->port, env.conf->store);
-	listen_begin();
 }
 
 static void

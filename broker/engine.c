@@ -24,7 +24,7 @@ static struct evchan	*chan;		/* NULL: it is lost */
 static pid_t		 pid;
 static int		 pidfd = -1;
 static struct event	*ev;
-static int		 over;
+static int		 over, broke;
 
 void
 engine_idle(void)
@@ -33,23 +33,34 @@ engine_idle(void)
 		event_base_loopbreak(env.base);
 }
 
-void
-engine_broke(const char *why)
+/* Whatever it has said that we have not read counts no more. */
+static void
+engine_end(void)
 {
-	log_warnx("berth-engine[%d]: %s: killed", (int)pid, why);
+	evchan_free(chan);
+	chan = NULL;
 	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
+void
+engine_broke(const char *why)
+{
+	if (chan == NULL)
+		return;
+	broke = 1;
+	log_warnx("berth-engine[%d]: %s: killed", (int)pid, why);
+	engine_end();
+}
+
+/* Silent, it is of no use; who is about to exit has chosen how. */
 static void
 engine_gone(void *arg, const char *why)
 {
 	(void)arg;
 	if (why != NULL)
 		engine_broke(why);
-	evchan_free(chan);
-	chan = NULL;
-	/* silent, it is of no use; who is about to exit has chosen how */
-	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	else
+		engine_end();
 }
 
 static void
@@ -67,10 +78,13 @@ engine_reap(evutil_socket_t fd, short what, void *arg)
 	/* its last words lie here, more than a socket holds do not */
 	for (i = 0; chan != NULL && i < CHAN_QUEUE_MAX; i++)
 		evchan_pump(chan);
-	if (WIFSIGNALED(status))
+	/* who has got its channel from it asks for nothing in its name */
+	evchan_free(chan);
+	chan = NULL;
+	if (WIFSIGNALED(status) && !broke)
 		log_warnx("berth-engine was killed by signal %d",
 		    WTERMSIG(status));
-	env.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	env.status = WIFEXITED(status) && !broke ? WEXITSTATUS(status) : 1;
 	/* what it has not ended itself has nobody left to answer to */
 	child_killall();
 	engine_idle();

@@ -175,6 +175,9 @@ store_mode(const struct stat *st)
 {
 	const mode_t	 mode = env.conf->group != NULL ? 0710 : 0700;
 
+	/* who knows of no configuration lets a daemon's group in as it is */
+	if (env.private && (st->st_mode & 0777) == 0710)
+		return (0);
 	if (mode == 0710 && chown(".", (uid_t)-1, env.conf->gid) == -1)
 		return (-1);
 	return ((st->st_mode & 0777) == mode ? 0 : chmod(".", mode));

@@ -365,6 +365,24 @@ def test_control_group_reaches_the_socket(store):
         assert r.returncode != 0
     finally:
         d.stop()
+    store.ok("image", "list")           # of a broker that knows no group
+    assert os.stat(store.dir).st_mode & 0o777 == 0o710
+
+
+def test_directory_that_is_no_store(scratch, tmp_path):
+    """All in it would change hands: an empty one is taken, and a store."""
+    s = lib.Store(tmp_path)
+    (tmp_path / "precious").write_text("x")
+    os.chmod(tmp_path, 0o700)
+    r = s("image", "list")
+    assert r.returncode == 1 and r.stderr == (
+        "berth: store %s: is not empty, and no store\n" % s.dir), r
+    assert os.listdir(tmp_path) == ["precious"]
+    assert {os.stat(tmp_path).st_uid,
+            os.stat(tmp_path / "precious").st_uid} == {0}
+    os.unlink(tmp_path / "precious")
+    os.mkdir(tmp_path / "lost+found")
+    s.ok("image", "list")
 
 
 def test_many_at_once_while_the_engine_is_busy(daemon, store):
