@@ -168,7 +168,7 @@ start(void)
 	child_birth(&b, SPAWN_FETCH);
 	c = child_start(&b, PEER_FETCH, table, on_done, &done);
 	assert_non_null(c);
-	child_onborn(c, on_born);
+	child_watch(c, on_born, NULL);
 	evchan_phase(child_chan(c), PH_BUSY);
 	return (c);
 }
