@@ -67,8 +67,9 @@ int	 cmd_image_gc(const struct options *);
 int	 cmd_check(const struct options *);
 
 /* help.c */
-void	 help_usage(int fd, enum command);	/* synopsis; of all: NONE */
-int	 help_print(enum command);
+/* The synopsis of a command; with NONE of a group's; with NULL too of all. */
+void	 help_usage(int fd, enum command, const char *group);
+int	 help_print(enum command, const char *group);
 int	 cmd_help(const struct options *);
 
 /* connect.c */
