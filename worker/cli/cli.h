@@ -118,6 +118,8 @@ int	 name_policy(const struct options *, const char *name);
 void	 name_warn(uint32_t *bits);
 
 /* fetch.c */
+/* The checks that a fetch leaves out; none if it asks no registry. */
+uint32_t fetch_insecure(const struct options *);
 /* Fetches a reference; its ID is in session.text.  0 or -1, as always. */
 int	 fetch_image(struct session *, const char *typed, const char *name,
 	    enum pull_policy);
