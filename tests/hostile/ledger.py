@@ -26,6 +26,8 @@ ROWS = {"R": 282, "M": 409, "L": 317, "N": 72, "E": 30, "H": 143, "A": 40,
 
 # What podman is not given, and why: a section's letter, or rows.
 PEERLESS = {
+    "R and M": "what only berth is told of, as certificates, names and token "
+    "servers, and addresses that podman would really connect to",
     "H": "podman listens to nobody unless asked, and not to these requests",
     "A": "it is berth's own record",
     "B": "it is berth's own protocol",
