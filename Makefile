@@ -10,6 +10,7 @@
 #   make lint       line budgets, mandoc, static analysis
 #   make check SANITIZE=1   the tests again, with ASan and UBSan, out-san/
 #   make install    into $(DESTDIR)$(PREFIX)
+#   make uninstall  takes away the same, but for the configuration
 
 PREFIX	 ?= /usr/local
 BINDIR	 ?= $(PREFIX)/bin
@@ -381,8 +382,22 @@ install: all
 	test -e $(DESTDIR)$(SYSCONFDIR)/berthd.conf || \
 	    install -m 644 etc/berthd.conf $(DESTDIR)$(SYSCONFDIR)
 
+# What install puts, file by file, and the one directory that is ours alone.
+# The configuration and what the store holds are the administrator's.
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd \
+	    $(addprefix $(DESTDIR)$(LIBEXECDIR)/,berth-init berth-unpack \
+	    berth-http berth-fetch berth-conf) \
+	    $(addprefix $(DESTDIR)$(MANDIR)/,man1/berth.1 \
+	    man5/berthd.conf.5 man7/berth-proto.7 man8/berthd.8) \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
+	[ ! -d $(DESTDIR)$(LIBEXECDIR) ] || \
+	    rmdir --ignore-fail-on-non-empty $(DESTDIR)$(LIBEXECDIR)
+	@echo "left alone: $(DESTDIR)$(SYSCONFDIR)/berthd.conf and the store" \
+	    "(/var/lib/berth, unless told otherwise)"
+
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)
 
 .PHONY: all clean unit clang check check-full demo lint \
-	print-broker install
+	print-broker install uninstall
 .DELETE_ON_ERROR:

@@ -158,7 +158,7 @@ echo "(berthd ended with $?)"
 pids=$(echo "$pids" | sed "s/ $daemon\$//")
 
 say "The record of what was decided"
-show wc -l "$top/store/audit/log"
+show wc -l "$top/store/audit/log" | sed "s|$top|DEMO|"
 tail -n 2 "$top/store/audit/log"
 
 say "Nothing is left"

@@ -65,19 +65,19 @@ copy(int from, int to, uint64_t size, uint64_t *got, struct hash *h,
 	ssize_t		 n;
 
 	if ((buf = malloc(PIECE)) == NULL) {
-		why_set(why, "blob: out of memory");
+		why_set(why, "out of memory");
 		return (-1);
 	}
 	for (*got = 0; *got <= size; *got += (uint64_t)n) {
 		if ((n = read_full(from, buf, PIECE)) == 0)
 			break;
 		if (n == -1) {
-			why_set(why, "blob: read: %s", strerror(errno));
+			why_set(why, "read: %s", strerror(errno));
 			break;
 		}
 		hash_add(h, buf, (size_t)n);
 		if (to != -1 && write_full(to, buf, (size_t)n) == -1) {
-			why_set(why, "blob: write: %s", strerror(errno));
+			why_set(why, "write: %s", strerror(errno));
 			n = -1;
 			break;
 		}
@@ -96,20 +96,20 @@ blob_take(int from, int to, uint64_t size, const char *digest,
 	int		 r = -1;
 
 	if ((h = hash_new()) == NULL) {
-		why_set(why, "blob: out of memory");
+		why_set(why, "out of memory");
 		return (-1);
 	}
 	if (copy(from, to, size, &got, h, why) == -1)
 		goto out;
 	if (got != size) {
-		why_set(why, "blob is %s%llu bytes, expected %llu",
+		why_set(why, "is %s%llu bytes, expected %llu",
 		    got > size ? "more than " : "", (unsigned long
 		    long)(got > size ? size : got), (unsigned long long)size);
 		goto out;
 	}
 	hash_digest(h, is);
 	if (strcmp(is, digest) != 0) {
-		why_set(why, "blob has digest %s", is);
+		why_set(why, "has digest %s", is);
 		goto out;
 	}
 	r = 0;

@@ -329,7 +329,7 @@ open_tar(struct layer *l)
 	if (l->archive == NULL || l->hash == NULL || l->walk == NULL ||
 	    l->decoder == NULL ||
 	    (l->ring = ring_start(l->decoder, l->hash)) == NULL)
-		return (fail_errno(l, "layer"));
+		return (fail_errno(l, "decoder"));
 	archive_read_support_format_tar(l->archive);
 	archive_read_support_format_empty(l->archive);
 	if (archive_read_open2(l->archive, l, NULL, on_read, NULL, NULL) !=
@@ -381,7 +381,7 @@ take_blob(struct layer *l, struct chan *c, uint32_t id)
 
 	/* written by the process before us, whose offset it shares */
 	if (merged && lseek(UNPACK_FD_BLOB, 0, SEEK_SET) == -1)
-		return (fail_errno(l, "blob"));
+		return (fail_errno(l, "rewind"));
 	if (blob_take(merged ? UNPACK_FD_BLOB : UNPACK_FD_PIPE,
 	    merged ? -1 : UNPACK_FD_BLOB, l->job->size, l->job->blob,
 	    &l->why) == -1)
@@ -412,6 +412,17 @@ unpack(struct layer *l, struct chan *c, uint32_t id)
 	return (finish(l));
 }
 
+/* The broker names the layer, by its diff id; what it came as is ours. */
+static int
+report(const struct layer *l, struct chan *c, uint32_t id)
+{
+	const struct msg_unpack_layer	*job = l->job;
+
+	if (strcmp(job->blob, job->diffid) == 0)
+		return (unpack_fail(c, id, "%s", l->why.text));
+	return (unpack_fail(c, id, "blob %s: %s", job->blob, l->why.text));
+}
+
 int
 layer_job(struct chan *c, struct msg *m)
 {
@@ -424,8 +435,7 @@ layer_job(struct chan *c, struct msg *m)
 	l.job = &m->u.unpack_layer;
 	switch (unpack(&l, c, m->hdr.id)) {
 	case APPLY_FAIL:
-		return (unpack_fail(c, m->hdr.id, "layer %s: %s", l.job->blob,
-		    l.why.text));
+		return (report(&l, c, m->hdr.id));
 	case APPLY_LOWER:
 		memset(&none, 0, sizeof(none));
 		return (chan_send(c, MSG_NEEDS_LOWER, m->hdr.id, &none, -1) ==
@@ -435,8 +445,7 @@ layer_job(struct chan *c, struct msg *m)
 	}
 	counts(&l, &u);
 	if (write_note(&l, &u) == -1)
-		return (unpack_fail(c, m->hdr.id, "layer %s: %s",
-		    l.job->blob, l.why.text));
+		return (report(&l, c, m->hdr.id));
 	if (chan_send(c, MSG_UNPACKED, m->hdr.id, &u, -1) == -1)
 		return (1);
 	/* the broker shall not be the last who has the blob open */

@@ -177,8 +177,10 @@ def test_damaged_layer(store, registry, name, how):
     with registry.damaged(digest, DAMAGE[how]) as came:
         r = store(INSECURE, "fetch", registry.ref(name))
         line = failed(r, 1, digest[7:])
+    assert line.count(digest[7:]) == 1, line
     if how == "flipped":                # names what came: it was hashed,
-        assert came[7:] in line, line   # not decoded
+        assert line.count("layer ") == 1, line          # not decoded
+        assert line.endswith("%s: has digest %s" % (digest, came)), line
     assert store.images() == [] and store.ls("refs") == []
     # The good layers may stay: they are whole and verified.
     assert "sha256-" + digest[7:] not in store.layers()
@@ -358,8 +360,9 @@ def test_full_disk(registry, scratch):
                     top], check=True)
     try:
         s = lib.Store(os.path.join(top, "s"))
-        failed(s(INSECURE, "fetch", registry.ref("redis-none")), 1,
-               "No space left on device")
+        line = failed(s(INSECURE, "fetch", registry.ref("redis-none")), 1,
+                      "No space left on device")
+        assert line.count("layer sha256:") == 1, line
         lib.await_true("tidy", lambda: s.leftovers() == [])
         assert s.images() == []
         id_ = s.fetch(registry.ref("busybox"))

@@ -224,6 +224,38 @@ def test_missing_operands_are_named(words, operands):
                                                                operands)
 
 
+@pytest.mark.parametrize("words", [("help", "image"), ("image", "--help"),
+                                   ("--help", "image")], ids=" ".join)
+def test_help_of_a_group(words):
+    """What the lines of all commands say of the group's, and no other."""
+    every = lib.command([lib.BERTH, "help"]).stdout.splitlines()
+    ours = [x for x in every if x.startswith("  image ")]
+    assert len(ours) > 1
+    r = lib.command([lib.BERTH, *words])
+    assert (r.returncode, r.stderr) == (0, "")
+    usage, commands, general = r.stdout.split("\n\n")
+    assert usage.endswith(" image COMMAND ...")
+    assert commands.splitlines() == ours
+    assert general == "\n".join(every).split("\n\n")[2] + "\n"
+
+
+@pytest.mark.parametrize("words", [("image",), ("image", "polish"),
+                                   ("help", "image", "polish")], ids=" ".join)
+def test_wrong_word_of_a_group(words):
+    r = lib.command([lib.BERTH, *words])
+    assert (r.returncode, r.stdout) == (2, "")
+    assert r.stderr.startswith("berth: %s: " % words[-1])
+    assert "  image list " in r.stderr and "  fetch " not in r.stderr
+
+
+def test_help_of_a_groups_command():
+    r = lib.command([lib.BERTH, "help", "image", "list"])
+    assert (r.returncode, r.stderr) == (0, "")
+    assert r.stdout.startswith("usage: berth image list ")
+    assert r.stdout == lib.command([lib.BERTH, "image", "list",
+                                    "--help"]).stdout
+
+
 def test_id_is_not_fetched(store):
     lib.failed(store("fetch", "sha512-0123"), 1, "sha512-0123")
 

@@ -102,6 +102,15 @@ def test_token_for_others(conf, mode):
             token, "1:")
 
 
+def test_token_beside_the_caller(conf, tmp_path):
+    """A daemon knows no directory that its file's words could start from."""
+    conf("0123456789abcdef\n", name="token")
+    path = conf('\ntoken file "token"\n')
+    r = lib.command([lib.BERTHD, "-n", "-f", path], cwd=tmp_path)
+    assert (r.returncode, r.stderr) == (
+        1, '%s:2: token file "token": not an absolute path\n' % path), r
+
+
 def test_errors_keep_the_order_of_the_lines(conf):
     path = conf('store "x"\ncontrol group "no-such"\ntoken file "/none"\n'
                 'nonsense\nid range 1 count 1\n')

@@ -130,6 +130,24 @@ def test_pull_policies(store, front):
     assert again and not any("/blobs/" in x for x in again), again
 
 
+@pytest.mark.parametrize("command", ["fetch", "run"])
+def test_nothing_to_warn_of_where_nothing_is_fetched(store, command):
+    """A check of a fetch is left out by none that never fetches."""
+    r = store(INSECURE, command, "--pull-policy=never", "docker://none/x")
+    assert (r.returncode, r.stdout) == (125 if command == "run" else 1, "")
+    assert r.stderr == ("berth: docker.io/none/x:latest: not in the store, "
+                        "and the pull policy is never\n")
+
+
+def test_warning_of_what_a_run_leaves_out(store, registry):
+    ref = registry.ref("busybox")
+    store.fetch(ref)
+    r = store("--insecure-options=image,seccomp", "run",
+              "--pull-policy=never", ref, "--", "true")
+    assert (r.returncode, r.stderr) == (
+        0, "berth: warning: seccomp filtering has been disabled\n")
+
+
 def test_update_follows_the_tag(store, registry, variant):
     first = variant("moving", Cmd=["/bin/true"])
     a = store.fetch(first)

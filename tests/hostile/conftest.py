@@ -112,7 +112,7 @@ class Bench:
 
     def __init__(self, row, scratch, canary, hostile, peers):
         self.scratch, self.canary, self.hostile = scratch, canary, hostile
-        self.peers = peers
+        self.row, self.peers = row, peers
         self.site = hostile.site(row.id.lower())
         top = tempfile.mkdtemp(prefix="h.", dir=scratch)
         self.store = lib.Store(os.path.join(top, "s"))
@@ -215,6 +215,13 @@ class Bench:
     def berth(self, row, *args, **k):
         return self.store("--insecure-options=" + row.insecure, *args, **k)
 
+    def peer(self, words=None, **k):
+        """Of a row that is its own test: gives its image to podman too, see
+        peers.Podman.give()."""
+        if self.peers is not None:
+            self.peers.give(self.site.ref, words and [
+                w for w in words if w != "--"], **k)
+
     def act(self, row, ref):
         if row.run is None:
             return self.berth(row, "fetch", *row.argv, ref)
@@ -240,6 +247,8 @@ class Bench:
                 (self.worked if row.good else self.refused)(row, r)
                 if self.peers is not None:
                     self.peers.judge(row, ref)
+            if self.peers is not None:
+                self.peers.close_row(row)
         finally:
             self.site.close()
         self.settled(before)
@@ -324,11 +333,11 @@ def bench(request, scratch, canary, hostile, peers):
 
 
 @pytest.fixture(scope="session")
-def peers(request, scratch):
+def peers(request, scratch, canary):
     if not request.config.getoption("--peers"):
         yield None
         return
     import peers as module
-    p = module.Podman(scratch)
+    p = module.Podman(scratch, canary, tree)
     yield p
     p.close()

@@ -24,6 +24,21 @@ ALSO = {"E3": "E8", "E7": "E8", "E9": "E8",
 ROWS = {"R": 282, "M": 409, "L": 317, "N": 72, "E": 30, "H": 143, "A": 40,
         "C": 17}
 
+# What podman is not given, and why: a section's letter, or rows.
+PEERLESS = {
+    "R and M": "what only berth is told of, as certificates, names and token "
+    "servers, and addresses that podman would really connect to",
+    "H": "podman listens to nobody unless asked, and not to these requests",
+    "A": "it is berth's own record",
+    "B": "it is berth's own protocol",
+    "C": "berth's own processes and files are killed and damaged",
+    "E8.probe-can-fail": "it is about the probe itself",
+    "E12.descriptors": "podman must be told a limit to run at all on a "
+    "machine without CAP_SYS_RESOURCE",
+    "L19.killed": "podman unpacks when it has all of a layer, and so has no "
+    "unpacker while the registry holds back half of it",
+}
+
 CVES = """
 CVE-2014-9357 CVE-2015-3627 CVE-2015-6563 CVE-2015-6564 CVE-2016-3697
 CVE-2016-7569 CVE-2016-8579 CVE-2016-9962 CVE-2017-14992 CVE-2017-5226

@@ -26,9 +26,16 @@ are legitimate are rows too: they work, and must go on working.
 
 A row is declared with `@row` (rows.py says how); what must never go away is
 in ledger.py. The column of podman %s is of peers.json; "-" where podman
-cannot be given the row by the same means. It is recorded for comparison,
-and where it accepts a row that berth refuses, that is often its choice and
-no fault.
+cannot be given the row by the same means, at the end of this page why. It is
+recorded for comparison, and where it accepts a row that berth refuses, that
+is often its choice and no fault. "holds" is what a row wants of berth;
+"differs" shows what an app printed instead, of many lines the first and the
+last. The probe of the rows E knows what berth promises: a check that ends
+otherwise is another policy, or a way in, and in podman's container, which
+has no user namespace unless asked, its root becomes user 70000 half-way.
+"writes outside the container" names files of the host; podman is run on an
+overlay of it, with runc, the vfs driver, no network, %s for all its
+images and %d seconds for a command.
 
 """
 
@@ -58,7 +65,8 @@ def make():
     import peers
     import rows
     every, found = rows.load(), peers.load()
-    out = [HEAD % found.get("version", "(not yet asked)")]
+    out = [HEAD % (found.get("version", "(not yet asked)"),
+                   peers.DISK[:-1] + " GiB", peers.PATIENCE)]
     for letter in ledger.SECTIONS:
         some = [r for r in every if r.id[0] == letter]
         if some:
@@ -67,6 +75,8 @@ def make():
     out += ["- %s, %s: %s" % (k, ledger.SECTIONS[k][0], v)
             for k, v in ledger.ELSEWHERE.items()]
     out += ["- %s: the rows %s look at it too" % x for x in ledger.ALSO.items()]
+    out += ["", "## Not given to podman", ""]
+    out += ["- %s: %s" % x for x in ledger.PEERLESS.items()]
     out += ["", "## Waiting", "", "These come with the feature that they "
             "need, or are tested where it says:", ""]
     out += ["- %s: %s" % x for x in ledger.WAITING.items()]

@@ -123,6 +123,8 @@ def fills(bench, blob, codec):
     finally:
         lib.await_true("umount", lambda: subprocess.run(
             ["umount", top], check=False).returncode == 0)
+    if bench.peers is not None:
+        bench.peers.full(bench.site.ref, "48m")
 
 
 def huge(size=16 << 30):
@@ -256,6 +258,7 @@ def each(bench, blobs, codec, diff):
         r = bench.store(INSECURE, "fetch", bench.site.ref)
         line = failed(r, 1, "layer sha256:")
         assert "signal" not in line and "died" not in line, (i, line)
+        bench.peer()
     lib.await_true("an empty store", lambda: bench.store.layers() == [])
 
 
@@ -315,6 +318,7 @@ def _(bench):
         assert "signal" not in r.stderr and "died" not in r.stderr, (i, r)
         if r.returncode == 1:
             failed(r, 1, "layer sha256:")
+        bench.peer()
 
 
 @row("L19.killed",

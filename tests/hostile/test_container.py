@@ -15,6 +15,7 @@ import pytest
 import lib
 import rows
 import tars
+from ledger import PEERLESS
 from lib import INSECURE, failed
 from rows import row
 from sites import box
@@ -185,6 +186,8 @@ def _(bench, argv):
     r = bench.store(INSECURE, "run", *argv, bench.site.ref)
     assert r.returncode == 2 and "usage: berth" in r.stderr, r
     assert bench.site.seen == [] and not os.path.exists(bench.store.dir)
+    if bench.peers is not None:
+        bench.peers.option(argv[0])
 
 
 # N10, N11: odd surroundings.
@@ -192,9 +195,10 @@ def _(bench, argv):
 def within(bench, before, *argv, flags=("-m",)):
     """berth run in a mount namespace prepared by a shell command."""
     image(bench.site)
-    return lib.command(["unshare", *flags, "sh", "-c", before +
-                        '; exec "$@"', "sh", *bench.store.argv(
-                            INSECURE, "run", bench.site.ref, *argv)])
+    wrap = ["unshare", *flags, "sh", "-c", before + '; exec "$@"', "sh"]
+    bench.peer(argv, wrap=wrap)
+    return lib.command([*wrap, *bench.store.argv(
+        INSECURE, "run", bench.site.ref, *argv)])
 
 
 @row("N10.revealing", "a host whose /proc is masked itself", own=True)
@@ -247,6 +251,7 @@ def _(bench, value):
     r = bench.store(INSECURE, "run", bench.site.ref, *argv)
     assert r.returncode != 0 and r.stdout == "", r
     assert (digest(init), os.stat(init)[:9]) == before
+    bench.peer(argv, holds=lambda r: r.returncode != 0)
 
 
 # E12: an app that takes what it can get.
@@ -273,15 +278,21 @@ def _(bench, value):
     image(bench.site)
     r = bench.store(INSECURE, "run", *argv, bench.site.ref, *sh(script))
     assert "held" in r.stdout or (argv and r.returncode != 0), r
+    if bench.row.id not in PEERLESS:
+        bench.peer(sh(script), run=[a.replace("--pids", "--pids-limit")
+                                    for a in argv], holds=lambda r:
+                   "held" in r.stdout or (argv and r.returncode != 0))
 
 
 @row("E12.memory", "an app that wants more memory than it may have",
      own=True)
 def _(bench):
     image(bench.site)
-    r = bench.store(INSECURE, "run", "--memory=32M", bench.site.ref, *sh(
-        "exec busybox tail -c 200000000 /dev/zero"))
+    argv = sh("exec busybox tail -c 200000000 /dev/zero")
+    r = bench.store(INSECURE, "run", "--memory=32M", bench.site.ref, *argv)
     assert r.returncode == 137, r
+    bench.peer(argv, run=["--memory=32m"],
+               holds=lambda r: r.returncode == 137)
 
 
 # E14: an app that wants to stay.
@@ -301,6 +312,7 @@ def _(bench, script):
     image(bench.site)
     r = bench.store(INSECURE, "run", bench.site.ref, *sh(script))
     assert r.returncode == 7, r
+    bench.peer(sh(script), holds=lambda r: r.returncode == 7)
 
 
 # C1: every process killed.

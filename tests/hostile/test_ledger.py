@@ -4,6 +4,7 @@
 import re
 
 import ledger
+import peers
 import rows
 import table
 
@@ -46,6 +47,13 @@ def test_a_row_says_what_it_is():
     for r in rows.load():
         assert r.title and "%s" not in r.title, r.id
         assert re.compile(r.says), r.id
+
+
+def test_podman_answers_or_cannot():
+    found = peers.load()
+    silent = [r.id for r in rows.load() if r.id[0] in "LNE" and
+              r.id not in found and not {r.id, r.id[0]} & set(ledger.PEERLESS)]
+    assert silent == []
 
 
 def test_readme_is_made_of_the_rows():

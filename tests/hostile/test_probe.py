@@ -81,13 +81,24 @@ def holds(text):
     return lines
 
 
-def on_a_terminal(bench, *options):
-    """berth run with a terminal of its own; returns what it shows."""
-    argv = bench.store.argv("--insecure-options=image,http", "run",
-                            *options, image(bench))
+def counts(*only):
+    """For podman: how many checks end as in berth, and which do not."""
+    def tell(r):
+        lines, bad = told("".join(x + "\n" for x in r.stdout.splitlines()))
+        lines, bad = ([x for x in y if not only or x.startswith(only)]
+                      for y in (lines, bad))
+        text = "%d of %d checks as in berth" % (len(lines) - len(bad),
+                                                len(lines))
+        return ": not ".join([text] + [" ".join(
+            x.split()[0] for x in bad)] * (bad != []))
+    return tell
+
+
+def on_a_terminal(argv):
+    """Runs with a terminal of its own; returns what it shows."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.execv(argv[0], argv)
+        os.execvp(argv[0], argv)
     out = b""
     while True:
         try:
@@ -120,13 +131,20 @@ def _(bench, options):
     r = run(bench, *options)
     assert r.returncode == 0, r
     holds(r.stdout)
+    bench.peer([], tell=counts(), run=[x.replace(
+        "--readonly-rootfs", "--read-only") for x in options])
 
 
 @rows.rows({"E5.probe-terminal": (), "E5.probe-terminal-user":
             ("--user=user",)}, "the %s, interactive", own=True,
            cve="CVE-2017-5226")
 def _(bench, options):
-    holds(on_a_terminal(bench, "--interactive", *options))
+    holds(on_a_terminal(bench.store.argv(
+        "--insecure-options=image,http", "run", "--interactive", *options,
+        image(bench))))
+    bench.peer([], run=["--interactive", "--tty", *options],
+               terminal=on_a_terminal, tell=counts(
+                   "tioc", "descriptor", "dev:", "mount:/dev"))
 
 
 @row("E2.probe-descriptors", "fifty more descriptors open in the caller",
@@ -137,6 +155,7 @@ def _(bench):
         os.set_inheritable(fd, True)
     try:
         r = run(bench, pass_fds=fds)
+        bench.peer([], pass_fds=fds, tell=counts("descriptor"))
     finally:
         for fd in fds:
             os.close(fd)

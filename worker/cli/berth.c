@@ -71,12 +71,12 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (options_parse(&options, argc, argv, why, sizeof(why)) == -1) {
 		log_warnx("%s", why);
-		help_usage(STDERR_FILENO, options.command);
+		help_usage(STDERR_FILENO, options.command, options.cmdgroup);
 		return (EXIT_USAGE);
 	}
 	log_verbose(options.debug);
 	if (options.help)
-		status = help_print(options.command);
+		status = help_print(options.command, options.cmdgroup);
 	else
 		status = commands[options.command](&options);
 	if (fflush(stdout) == EOF || ferror(stdout)) {

@@ -67,8 +67,9 @@ int	 cmd_image_gc(const struct options *);
 int	 cmd_check(const struct options *);
 
 /* help.c */
-void	 help_usage(int fd, enum command);	/* synopsis; of all: NONE */
-int	 help_print(enum command);
+/* The synopsis of a command; with NONE of a group's; with NULL too of all. */
+void	 help_usage(int fd, enum command, const char *group);
+int	 help_print(enum command, const char *group);
 int	 cmd_help(const struct options *);
 
 /* connect.c */
@@ -117,6 +118,8 @@ int	 name_policy(const struct options *, const char *name);
 void	 name_warn(uint32_t *bits);
 
 /* fetch.c */
+/* The checks that a fetch leaves out; none if it asks no registry. */
+uint32_t fetch_insecure(const struct options *);
 /* Fetches a reference; its ID is in session.text.  0 or -1, as always. */
 int	 fetch_image(struct session *, const char *typed, const char *name,
 	    enum pull_policy);

@@ -9,6 +9,13 @@
 #include "../../common/valid.h"
 #include "cli.h"
 
+uint32_t
+fetch_insecure(const struct options *o)
+{
+	return (o->policy == PULL_NEVER ? 0 :
+	    o->insecure & INSECURE_ALL_FETCH);
+}
+
 int
 fetch_image(struct session *s, const char *typed, const char *name,
     enum pull_policy policy)
@@ -63,7 +70,7 @@ fetch_all(const struct options *o, char (*names)[REF_MAXLEN + 1])
 
 	if (session_open(&s, o, 1) == -1)
 		return (1);
-	s.warn = o->insecure & INSECURE_ALL_FETCH;
+	s.warn = fetch_insecure(o);
 	digits = 7 + (o->full ? IMAGEID_HEXLEN : IMAGEID_PRINTLEN);
 	for (i = 0; i < o->operands.n; i++) {
 		if (fetch_image(&s, o->operands.v[i], names[i],

@@ -56,16 +56,18 @@ usage_command(FILE *fp, enum command c)
 }
 
 static void
-usage_all(FILE *fp)
+usage_all(FILE *fp, const char *group)
 {
 	unsigned int	 c;
 
-	fputs("usage: berth [--dir=DIR | --connect=SOCKET] "
+	fprintf(fp, "usage: berth [--dir=DIR | --connect=SOCKET] "
 	    "[--insecure-options=LIST]\n"
-	    "             [--debug] COMMAND ...\n\n", fp);
+	    "             [--debug] %s%sCOMMAND ...\n\n",
+	    group == NULL ? "" : group, group == NULL ? "" : " ");
 	for (c = CMD_NONE + 1; c < CMD_MAX; c++)
-		fprintf(fp, "  %-20s %s\n", command_table[c].name,
-		    command_table[c].help);
+		if (group == NULL || command_in((enum command)c, group))
+			fprintf(fp, "  %-20s %s\n", command_table[c].name,
+			    command_table[c].help);
 }
 
 static void
@@ -87,31 +89,31 @@ print_options(FILE *fp, enum command c, int all)
 }
 
 static void
-usage(FILE *fp, enum command c)
+usage(FILE *fp, enum command c, const char *group)
 {
 	if (c == CMD_NONE)
-		usage_all(fp);
+		usage_all(fp, group);
 	else
 		usage_command(fp, c);
 }
 
 void
-help_usage(int fd, enum command c)
+help_usage(int fd, enum command c, const char *group)
 {
 	FILE	*fp = fd == STDERR_FILENO ? stderr : stdout;
 	char	 buf[4096];
 
 	/* stderr in one piece, not a write per word */
 	setvbuf(fp, buf, _IOFBF, sizeof(buf));
-	usage(fp, c);
+	usage(fp, c, group);
 	fflush(fp);
 	setvbuf(fp, NULL, _IONBF, 0);
 }
 
 int
-help_print(enum command c)
+help_print(enum command c, const char *group)
 {
-	usage(stdout, c);
+	usage(stdout, c, group);
 	if (c != CMD_NONE) {
 		printf("\n%s\n\n", command_table[c].help);
 		print_options(stdout, c, 0);
@@ -125,17 +127,20 @@ int
 cmd_help(const struct options *o)
 {
 	const struct strings	*words = &o->operands;
+	const char		*group = NULL;
 	enum command		 c;
 	char			 enc[128];
 
 	if (words->n == 0)
-		return (help_print(CMD_NONE));
+		return (help_print(CMD_NONE, NULL));
 	c = command_find(words->v[0], words->n > 1 ? words->v[1] : NULL);
-	if (c != CMD_NONE)
-		return (help_print(c));
+	if (command_group(words->v[0]))
+		group = words->v[0];
+	if (c != CMD_NONE || (group != NULL && words->n == 1))
+		return (help_print(c, group));
 	log_encode(enc, sizeof(enc), words->v[words->n - 1],
 	    strlen(words->v[words->n - 1]));
 	log_warnx("%s: unknown command", enc);
-	help_usage(STDERR_FILENO, CMD_NONE);
+	help_usage(STDERR_FILENO, CMD_NONE, group);
 	return (EXIT_USAGE);
 }

@@ -284,17 +284,36 @@ enum command
 command_find(const char *first, const char *second)
 {
 	const char	*name;
-	size_t		 len = strlen(first);
 	unsigned int	 c;
 
 	for (c = CMD_NONE + 1; c < CMD_MAX; c++) {
 		name = command_table[c].name;
 		if (second == NULL ? strcmp(name, first) == 0 :
-		    strncmp(name, first, len) == 0 && name[len] == ' ' &&
-		    strcmp(name + len + 1, second) == 0)
+		    command_in((enum command)c, first) &&
+		    strcmp(name + strlen(first) + 1, second) == 0)
 			return ((enum command)c);
 	}
 	return (CMD_NONE);
+}
+
+int
+command_in(enum command c, const char *group)
+{
+	const char	*name = command_table[c].name;
+	size_t		 len = strlen(group);
+
+	return (strncmp(name, group, len) == 0 && name[len] == ' ');
+}
+
+int
+command_group(const char *word)
+{
+	unsigned int	 c;
+
+	for (c = CMD_NONE + 1; c < CMD_MAX; c++)
+		if (command_in((enum command)c, word))
+			return (1);
+	return (0);
 }
 
 /* A word of the command line, encoded, and what is wrong with it. */
@@ -339,7 +358,6 @@ struct parse {
 	struct options	*o;
 	char *const	*argv;
 	int		 argc, i;
-	const char	*group;		/* first word of two, or NULL */
 	char		*why;
 	size_t		 whysize;
 };
@@ -388,14 +406,14 @@ parse_word(struct parse *p)
 			    strerror(errno)));
 		return (0);
 	}
-	if (p->group == NULL && strcmp(arg, "image") == 0) {
-		p->group = arg;
+	if (o->cmdgroup == NULL && command_group(arg)) {
+		o->cmdgroup = arg;
 		return (0);
 	}
-	if (p->group == NULL)
+	if (o->cmdgroup == NULL)
 		o->command = command_find(arg, NULL);
 	else
-		o->command = command_find(p->group, arg);
+		o->command = command_find(o->cmdgroup, arg);
 	if (o->command == CMD_NONE)
 		return (fail(p->why, p->whysize, arg, "unknown command"));
 	return (0);
@@ -412,8 +430,8 @@ parse_end(struct parse *p)
 		return (0);
 	if (o->command == CMD_NONE) {
 		snprintf(p->why, p->whysize, "%s%sno command given",
-		    p->group == NULL ? "" : p->group,
-		    p->group == NULL ? "" : ": ");
+		    o->cmdgroup == NULL ? "" : o->cmdgroup,
+		    o->cmdgroup == NULL ? "" : ": ");
 		return (-1);
 	}
 	if (o->dir != NULL && o->socket != NULL) {

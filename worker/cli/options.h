@@ -36,6 +36,7 @@ struct strings {
 
 struct options {
 	enum command	 command;
+	const char	*cmdgroup;	/* first word of two, or NULL */
 	/* Of every command: */
 	const char	*dir, *socket;
 	uint32_t	 insecure;	/* INSECURE_* */
@@ -82,13 +83,17 @@ extern const struct command_info	 command_table[CMD_MAX];
 
 /*
  * Parses a command line into *o.  0, or -1 with one line in why; o->command
- * is set as soon as it is known.  Keeps pointers into argv.
+ * and o->cmdgroup are set as soon as they are known.  Keeps pointers into argv.
  */
 int	 options_parse(struct options *, int argc, char *const *argv,
 	    char *why, size_t whysize);
 void	 options_free(struct options *);
 /* The command of one word or two, or CMD_NONE. */
 enum command command_find(const char *, const char *);
+/* The command is of the group that this first word of two names. */
+int	 command_in(enum command, const char *group);
+/* The word names a group of commands. */
+int	 command_group(const char *);
 
 /* Appends s, which is kept, not copied.  0, or -1 with errno. */
 int	 strings_add(struct strings *, const char *s);

@@ -131,7 +131,7 @@ run_image(struct session *s, const char *name, int record)
 	if (name_is_id(name))
 		memcpy(m.image, name, strlen(name));
 	else {
-		s->warn = o->insecure & INSECURE_ALL_FETCH;
+		s->warn = fetch_insecure(o);
 		if (fetch_image(s, o->operands.v[0], name, o->policy == -1 ?
 		    PULL_NEW : (enum pull_policy)o->policy) == -1)
 			return (s->status);

@@ -86,6 +86,8 @@ config_set_token(struct config *c, const char *path)
 
 	if ((c->tokenfile = strdup(path)) == NULL)
 		return (no_memory);
+	if (*path != '/')
+		return ("not an absolute path");
 	if ((fd = conf_open(CONF_TOKEN, path, &why)) == -1)
 		return (why);
 	if ((text = file_read(fd, CONFIG_TOKEN_MAXLEN + 1, &len, &why)) ==
