@@ -387,7 +387,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/berth $(DESTDIR)$(SBINDIR)/berthd \
 	    $(addprefix $(DESTDIR)$(LIBEXECDIR)/,berth-init berth-unpack \
-	    berth-http berth-fetch berth-conf) \
+	    berth-http berth-fetch berth-conf berth-engine) \
 	    $(addprefix $(DESTDIR)$(MANDIR)/,man1/berth.1 \
 	    man5/berthd.conf.5 man7/berth-proto.7 man8/berthd.8) \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/berth
