@@ -116,12 +116,18 @@ say_line(const char *line)
 	(void)say(MSG_ENGINE_LOG, 0, &m, -1);
 }
 
+/* The first has been read already, and who we are does not change. */
 void
 broker_on_engine_start(void *arg, struct msg *m)
 {
-	const struct msg_engine_start	*s = &m->u.engine_start;
-
 	(void)arg;
+	(void)m;
+	fatalx("channel: started twice");
+}
+
+static void
+take_start(const struct msg_engine_start *s)
+{
 	env.private = s->private != 0;
 	env.broker = (pid_t)s->pid;
 	env.conf.insecure = s->insecure;
@@ -289,7 +295,7 @@ broker_init(void)
 	if (n == -1 || m.hdr.type != MSG_ENGINE_START)
 		fatalx("channel: %s", out.why != NULL ? out.why :
 		    "no start");
-	broker_on_engine_start(NULL, &m);
+	take_start(&m.u.engine_start);
 	explicit_bzero(&m, sizeof(m));
 }
 
