@@ -21,6 +21,7 @@ scratch = e2e.scratch
 made = e2e.made
 registry = e2e.registry
 shared = e2e.shared
+store = e2e.store
 nothing_left = e2e.nothing_left
 
 
