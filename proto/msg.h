@@ -114,7 +114,7 @@ struct msg_fetch {
 #define RUN_STDIN	0x02	/* pass stdin on through a pipe */
 #define RUN_READONLY	0x04	/* read-only root */
 #define RUN_NETHOST	0x08	/* share the host's network */
-#define RUN_FOREGROUND	0x10	/* ends when the channel closes */
+#define RUN_FOREGROUND	0x10	/* ends with its channel, as yet all do */
 #define RUN_NOLIMITS	0x20	/* go on where a limit cannot be enforced */
 #define RUN_FLAGS	0x3f
 

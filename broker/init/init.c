@@ -237,16 +237,12 @@ init_on_init_signal(struct msg *m)
 	(void)kill(in.app, signo);
 }
 
-/* A foreground app does not survive the one who asked for it. */
-static void
+/* No app survives the one who asked for it, whatever that one said. */
+static void __attribute__((noreturn))
 channel_closed(void)
 {
-	if ((in.start.flags & RUN_FOREGROUND) != 0) {
-		in.chan.fd = -1;
-		finish(STATUS_KILLED);
-	}
-	close(in.chan.fd);
 	in.chan.fd = -1;
+	finish(STATUS_KILLED);
 }
 
 static void
@@ -317,9 +313,6 @@ main(void)
 	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) == -1)
 		return (STATUS_BERTH);
 	receive_start();
-	/* a daemon's pods go on when it is restarted */
-	if ((in.start.flags & RUN_FOREGROUND) == 0)
-		(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	if ((signals = watch_children()) == -1) {
 		failed(STATUS_BERTH, NULL, "signals", NULL);
 		give_up();
@@ -331,12 +324,7 @@ main(void)
 	if (stdio_open(&in) == -1 || rootfs_enter(&in) == -1 ||
 	    app_start(&in) == -1 || stdio_send(&in) == -1)
 		give_up();
-	/* the command line keeps its signals until it hears of this */
-	if (chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1) == -1 &&
-	    errno != EPIPE && errno != ECONNRESET) {
-		failed(STATUS_BERTH, NULL, "channel", NULL);
-		give_up();
-	}
+	(void)chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1);
 	in.chan.phase = PH_RUN;
 	settle(signals);
 	run();
