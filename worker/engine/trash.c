@@ -89,7 +89,8 @@ trash_run(void)
 	    (dir = opendir("trash")) == NULL)
 		return;
 	while (r == 0 && (d = readdir(dir)) != NULL)
-		if (*d->d_name != '.')
+		/* as trash_put() names it, and the broker takes it */
+		if (d->d_name[strspn(d->d_name, "0123456789abcdef")] == '\0')
 			r = trash_empty(d->d_name);
 	closedir(dir);
 }
