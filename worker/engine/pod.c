@@ -468,11 +468,13 @@ void
 pod_on_init_started(void *child, struct msg *m)
 {
 	struct pod	*p = child_arg(child);
+	const pid_t	 pid = child_pid(child);
 
 	(void)m;
 	evchan_phase(child_chan(child), PH_RUN);
+	/* behind the pid: to learn it may be to hear that nobody waits */
 	if (p->cb.started != NULL)
-		p->cb.started(p->cb.arg, p->uuid, child_pid(child));
+		p->cb.started(p->cb.arg, p->uuid, pid);
 }
 
 void
