@@ -324,7 +324,12 @@ main(void)
 	if (stdio_open(&in) == -1 || rootfs_enter(&in) == -1 ||
 	    app_start(&in) == -1 || stdio_send(&in) == -1)
 		give_up();
-	(void)chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1);
+	/* the command line keeps its signals until it hears of this */
+	if (chan_send(&in.chan, MSG_INIT_STARTED, 0, NULL, -1) == -1 &&
+	    errno != EPIPE && errno != ECONNRESET) {
+		failed(STATUS_BERTH, NULL, "channel", NULL);
+		give_up();
+	}
 	in.chan.phase = PH_RUN;
 	settle(signals);
 	run();
