@@ -279,6 +279,7 @@ class Faults:
         if wrong:
             self.failures.append("%s: %s %s when=%d: %s (%r)" % (
                 op, call, act, n, "; ".join(wrong), err[-300:]))
+            print(self.failures[-1], file=sys.stderr, flush=True)
         self.remove(s)
         return hit
 
@@ -397,6 +398,9 @@ def main():
                 len(f.failures) >= 20:
             break
         f.one(*p)
+        if f.tried % 500 == 0:          # hours may be to come
+            print("%s: %d of %d" % (share, f.tried, len(every) // of),
+                  file=sys.stderr, flush=True)
     print(json.dumps({"all": len(every), "tried": f.tried, "hit": f.hit,
                       "failures": f.failures}))
 
