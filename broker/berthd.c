@@ -101,7 +101,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 	(void)signo;
 	(void)what;
 	(void)arg;
-	engine_send(MSG_ENGINE_QUIT, NULL, -1);
+	engine_quit();
 }
 
 static void
@@ -287,6 +287,8 @@ main(int argc, char *argv[])
 	/* while the engine comes up */
 	child_programs();
 	event_base_dispatch(env.base);
+	if (!env.private)
+		(void)unlink("sock");
 	if (!env.private && env.status == 0)
 		log_info("terminated");
 	return (env.status);

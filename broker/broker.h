@@ -71,6 +71,8 @@ void	 engine_start(int listenfd);
 void	 engine_send(enum msg_type, const void *payload, int fd);
 /* It has more to read than its socket holds. */
 int	 engine_busy(void);
+/* Asks it to end; a daemon's that does not is killed. */
+void	 engine_quit(void);
 /* It has broken a rule: its end, and then ours. */
 void	 engine_broke(const char *why);
 /* Ends the loop once the engine and all that it asked for are gone. */

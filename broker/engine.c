@@ -64,6 +64,30 @@ engine_gone(void *arg, const char *why)
 }
 
 static void
+engine_overdue(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	engine_broke("it was told to end and has not");
+}
+
+/* An app has its time to end; who hears nothing has not for ever. */
+void
+engine_quit(void)
+{
+	static const struct timeval	 grace = { 3 * STOP_GRACE_MS / 1000,
+					    0 };
+	static int			 told;
+
+	engine_send(MSG_ENGINE_QUIT, NULL, -1);
+	if (!env.private && !told)
+		event_base_once(env.base, -1, EV_TIMEOUT, engine_overdue,
+		    NULL, &grace);
+	told = 1;
+}
+
+static void
 engine_reap(evutil_socket_t fd, short what, void *arg)
 {
 	int	 i, status;

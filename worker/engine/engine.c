@@ -139,9 +139,7 @@ main(void)
 	event_base_dispatch(env.base);
 	if (!env.done)
 		fatalx("event loop");
-	if (!env.private) {
+	if (!env.private)
 		pod_killall();
-		(void)unlink("sock");
-	}
 	return (0);
 }
