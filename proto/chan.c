@@ -129,11 +129,13 @@ refuse(const struct chan *c, const struct msg *m, size_t len, int nfds,
     int msg_flags)
 {
 	const struct msg_info	*info;
+	const int		 lost = c->lossy && nfds == 0 &&
+				    (msg_flags & MSG_CTRUNC) != 0;
 
 	if (len < sizeof(m->hdr))
 		return (len == 0 ? "an empty packet" :
 		    "shorter than a header");
-	if ((msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
+	if ((msg_flags & (MSG_TRUNC | (lost ? 0 : MSG_CTRUNC))) != 0)
 		return ("truncated data or control data");
 	if (m->hdr.version != MSG_VERSION)
 		return ("another version of the protocol");
@@ -149,7 +151,7 @@ refuse(const struct chan *c, const struct msg *m, size_t len, int nfds,
 		return ("wrong size");
 	if (nfds > 1)
 		return ("more than one descriptor");
-	if (info->fd == FD_MUST && nfds != 1)
+	if (info->fd == FD_MUST && nfds != 1 && !lost)
 		return ("missing descriptor");
 	if (info->fd == FD_NONE && nfds != 0)
 		return ("stray descriptor");

@@ -15,6 +15,8 @@ struct chan {
 	enum peer	 other;
 	uint32_t	 phase;		/* one PH_* bit, ours to set */
 	unsigned char	 seen[MSG_MAX];	/* for MSG_ONCE */
+	int		 lossy;		/* a descriptor is lost where none is
+					 * free, and its message comes */
 	const char	*why;		/* after EPROTO: the rule broken */
 };
 

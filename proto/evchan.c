@@ -251,6 +251,12 @@ evchan_queued(const struct evchan *e)
 }
 
 void
+evchan_lossy(struct evchan *e)
+{
+	e->c.lossy = 1;
+}
+
+void
 evchan_phase(struct evchan *e, uint32_t phase)
 {
 	e->c.phase = phase;

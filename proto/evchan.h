@@ -47,6 +47,12 @@ size_t		 evchan_queued(const struct evchan *);
 /* Handles what has come, without waiting; legal inside a handler. */
 void		 evchan_pump(struct evchan *);
 
+/*
+ * Of a peer that one cannot be without: where no descriptor is free, what it
+ * passes is lost and its message comes with -1.
+ */
+void		 evchan_lossy(struct evchan *);
+
 /* PH_*: what may come from now on. */
 void		 evchan_phase(struct evchan *, uint32_t phase);
 int		 evchan_fd(const struct evchan *);

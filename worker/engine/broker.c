@@ -217,6 +217,7 @@ broker_on_engine_go(void *arg, struct msg *m)
 	(void)arg;
 	(void)m;
 	evchan_phase(in, PH_RUN);
+	evchan_lossy(in);	/* a client more than we can have */
 	if (*env.failed == '\0' && store_open() == -1 && !env.private)
 		fatalx("%s", env.failed);
 	broker_say(MSG_ENGINE_UP, 0);

@@ -86,9 +86,11 @@ client_new(int fd, uid_t uid, pid_t pid)
 {
 	struct client	*c;
 
-	if (nclients >= CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
+	if (fd == -1 || nclients >= CLIENTS_MAX ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
 		log_warnx("too many clients");
-		close(fd);
+		if (fd != -1)
+			close(fd);
 		return;
 	}
 	LIST_INSERT_HEAD(&clients, c, entry);

@@ -332,7 +332,7 @@ void	 durable_sweep(void);
 
 /* client.c: command lines that are connected */
 
-/* Takes ownership of fd; who it is, as the kernel says. */
+/* Takes ownership of fd, or -1 was free; who it is, as the kernel says. */
 void	 client_new(int fd, uid_t, pid_t);
 void	 client_send(struct client *, enum msg_type, uint32_t id,
 	    const void *payload, int fd);
