@@ -105,25 +105,28 @@ daemon_dead(int fd)
 }
 
 /*
- * Connects to dir/name through dir's descriptor: sun_path holds 107 bytes
- * and a store's path may be longer.
+ * Connects to dir/name through its descriptor: sun_path holds 107 bytes and
+ * a store's path may be longer.  flags: O_NOFOLLOW.
  */
 static int
-connect_at(const char *dir, const char *name)
+connect_at(const char *dir, const char *name, int flags)
 {
 	struct sockaddr_un	 sun;
-	int			 dirfd, fd = -1, saved_errno, n;
+	int			 dirfd, there, fd = -1, saved_errno;
 
 	if ((dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return (-1);
+	there = openat(dirfd, name, O_PATH | O_CLOEXEC | flags);
+	saved_errno = errno;
+	close(dirfd);
+	if (there == -1) {
+		errno = saved_errno;
+		return (-1);
+	}
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
-	n = snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d/%s",
-	    dirfd, name);
-	if (n < 0 || (size_t)n >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		goto fail;
-	}
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "/proc/self/fd/%d",
+	    there);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd == -1 || connect(fd, (struct sockaddr *)&sun,
 	    sizeof(sun)) == -1)
@@ -132,13 +135,13 @@ connect_at(const char *dir, const char *name)
 		errno = ECONNREFUSED;
 		goto fail;
 	}
-	close(dirfd);
+	close(there);
 	return (fd);
  fail:
 	saved_errno = errno;
 	if (fd != -1)
 		close(fd);
-	close(dirfd);
+	close(there);
 	errno = saved_errno;
 	return (-1);
 }
@@ -182,7 +185,8 @@ connect_socket(const char *path)
 		log_warnx("%s: path too long", enc);
 		return (-1);
 	}
-	if ((fd = connect_at(dir, slash == NULL ? path : slash + 1)) == -1) {
+	if ((fd = connect_at(dir, slash == NULL ? path : slash + 1, 0)) ==
+	    -1) {
 		log_warn("%s", enc);
 		return (-1);
 	}
@@ -374,7 +378,8 @@ connect_broker(const struct options *o, pid_t *broker)
 	if (store_path(o, store) == -1)
 		return (-1);
 	log_encode(enc, sizeof(enc), store, strlen(store));
-	if ((fd = connect_at(store, "sock")) != -1) {
+	/* a link there is of the engine's making: it is no socket of ours */
+	if ((fd = connect_at(store, "sock", O_NOFOLLOW)) != -1) {
 		if (daemon_trusted(fd, enc))
 			return (fd);
 		close(fd);
