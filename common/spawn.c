@@ -340,11 +340,17 @@ join_cgroups(const struct spawn *sp, pid_t pid)
  * Whose files the child may open until it has its own ids: a clone has our
  * file system ids, and no say over the directories of anybody else.
  */
-static void
+static int
 become(uint32_t owner)
 {
 	(void)setfsgid(owner);
 	(void)setfsuid(owner);
+	/* neither says whether it has; nor does -1, which is nobody's */
+	if ((uint32_t)setfsgid(UINT32_MAX) == owner &&
+	    (uint32_t)setfsuid(UINT32_MAX) == owner)
+		return (0);
+	errno = EPERM;
+	return (-1);
 }
 
 pid_t
@@ -366,17 +372,18 @@ spawn(const struct spawn *sp, int *pidfd)
 		ca.flags |= CLONE_INTO_CGROUP;
 		ca.cgroup = (unsigned int)sp->cgroupfd;
 	}
-	if (sp->owner != 0)
-		become(sp->owner);
-	pid = sp->idcount == 0 ? fork() :
-	    (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
+	if (sp->owner != 0 && become(sp->owner) == -1)
+		pid = -1;
+	else
+		pid = sp->idcount == 0 ? fork() :
+		    (pid_t)syscall(SYS_clone3, &ca, sizeof(ca));
 	if (pid == 0) {
 		close(go[1]);
 		child(sp, go[0]);
 	}
 	saved_errno = errno;
-	if (sp->owner != 0)
-		become(0);
+	if (sp->owner != 0 && become(0) == -1)
+		fatal("file system ids");
 	close(go[0]);
 	if (pid == -1) {
 		close(go[1]);
