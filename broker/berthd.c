@@ -130,7 +130,11 @@ setup_base(void)
 	event_config_free(cfg);
 }
 
-/* A descriptor of ours must never be taken for a standard stream. */
+/*
+ * A descriptor of ours must never be taken for a standard stream.  All that
+ * we start has our standard error: where that is a terminal, what is typed
+ * there is not for them.
+ */
 static void
 setup_streams(void)
 {
@@ -141,6 +145,11 @@ setup_streams(void)
 			exit(1);	/* and nobody to tell */
 	} while (fd <= STDERR_FILENO);
 	close(fd);
+	if (isatty(STDERR_FILENO) && (fd = open("/proc/self/fd/2", O_WRONLY |
+	    O_NOCTTY | O_CLOEXEC)) != -1) {
+		(void)dup2(fd, STDERR_FILENO);
+		close(fd);
+	}
 }
 
 static void
