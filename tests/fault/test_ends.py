@@ -210,6 +210,32 @@ def test_a_process_that_cannot_be_made(daemon, store, shared, call, error, n):
     assert d.stop() == 0
 
 
+def test_more_pods_than_descriptors(store, shared):
+    """Who comes when none is left is sent away; who runs goes on."""
+    store.fetch(shared.ref)
+    with open(store.dir + ".conf", "w", encoding="ascii") as f:
+        f.write(conf(store))
+    d = subprocess.Popen(["prlimit", "--nofile=64:64", lib.BERTHD, "-d", "-f",
+                          f.name], stderr=subprocess.DEVNULL)
+    try:
+        lib.await_true("the daemon", lambda: lib.daemon_on(store))
+        first = store.popen(INSECURE, "run", shared.ref, "--", "cat",
+                            stdin=subprocess.PIPE)
+        lib.app_pid(d, "cat")
+        ps = [store.popen(INSECURE, "run", shared.ref, "--", "sleep", "1")
+              for _ in range(40)]
+        for p in ps:
+            p.communicate(timeout=60)
+        assert any(p.returncode == 125 for p in ps)
+        out, _ = first.communicate(b"still here\n", timeout=20)
+        assert (out, first.returncode) == (b"still here\n", 0)
+        assert store.run(shared.ref, "--", "true").returncode == 0
+        assert d.poll() is None
+    finally:
+        d.terminate()
+        assert d.wait(20) == 0
+
+
 @pytest.mark.parametrize("inject", [
     "clone:error=EAGAIN:when=1", "clone:error=ENOMEM:when=1",
     "pipe2:error=EMFILE:when=2"])
