@@ -167,10 +167,12 @@ engine_tell(struct chan *c, int listenfd)
 	memcpy(m.token, env.conf->token, sizeof(m.token));
 	log_encode(m.failed, sizeof(m.failed), env.failed,
 	    strlen(env.failed));
-	if (chan_send(c, MSG_ENGINE_START, 0, &m, -1) == -1 ||
+	/* one that has ended already is seen to in the loop */
+	if ((chan_send(c, MSG_ENGINE_START, 0, &m, -1) == -1 ||
 	    config_tell(env.conf, c) == -1 || (listenfd != -1 &&
 	    chan_send(c, MSG_ENGINE_LISTENER, 0, NULL, listenfd) == -1) ||
-	    chan_send(c, MSG_ENGINE_GO, 0, NULL, -1) == -1)
+	    chan_send(c, MSG_ENGINE_GO, 0, NULL, -1) == -1) &&
+	    errno != EPIPE && errno != ECONNRESET)
 		fatal("berth-engine");
 	explicit_bzero(&m, sizeof(m));
 	explicit_bzero(env.conf->token, sizeof(env.conf->token));
