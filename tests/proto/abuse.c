@@ -242,7 +242,7 @@ matrix(void)
 
 	for (i = 0; i < nstates; i++) {
 		if (states[i].role == ROLE_HTTP ||
-		    states[i].role == ROLE_CONF)
+		    states[i].role >= ROLE_CONF)
 			continue;
 		t0 = now_ms();
 		for (t = 1; t < MSG_MAX; t++) {
@@ -336,6 +336,12 @@ main(int argc, char *argv[])
 		stop_cases();
 	else if (strcmp(mode, "private") == 0)
 		private_cases();
+	else if (strcmp(mode, "engine") == 0)
+		engine_cases();
+	else if (strcmp(mode, "mute") == 0)
+		mute_cases();
+	else if (strcmp(mode, "broker") == 0)
+		broker_cases();
 	else
 		daemon_cases();
 	printf("%s: %lu cases, %lu failures\n", mode, d.cases, d.failures);

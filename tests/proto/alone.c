@@ -21,9 +21,8 @@
 
 #define BROKER_FD	3
 
-/* berthd -d, or -p when fd is its channel. */
-static pid_t
-broker_start(int fd)
+pid_t
+broker_start(int fd, int errfd)
 {
 	char	 path[512];
 	pid_t	 pid;
@@ -34,7 +33,8 @@ broker_start(int fd)
 		err(1, "fork");
 	if (pid != 0)
 		return (pid);
-	if ((null = open("/dev/null", O_RDWR)) == -1 || dup2(null, 2) == -1)
+	if ((null = open("/dev/null", O_RDWR)) == -1 ||
+	    dup2(errfd != -1 ? errfd : null, 2) == -1)
 		_exit(126);
 	if (fd != -1) {
 		if (dup2(fd, BROKER_FD) == -1)
@@ -48,22 +48,30 @@ broker_start(int fd)
 	_exit(127);
 }
 
-/* It ends in time and with that status. */
-static void
-broker_ends_with(pid_t pid, int wanted, const char *what)
+int
+broker_wait(pid_t pid, const char *what)
 {
 	long	 end = now_ms() + 2 * PATIENCE_MS;
 	int	 status;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (now_ms() > end) {
-			complain("%s: the broker does not end", what);
+			complain("%s: it does not end", what);
 			kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
-			return;
+			break;
 		}
-		usleep(500);
+		usleep(200);
 	}
+	return (status);
+}
+
+/* It ends in time and with that status. */
+static void
+broker_ends_with(pid_t pid, int wanted, const char *what)
+{
+	int	 status = broker_wait(pid, what);
+
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != wanted)
 		complain("%s: the broker ended with %#x", what,
 		    (unsigned int)status);
@@ -75,7 +83,7 @@ broker_ends(pid_t pid, const char *what)
 	broker_ends_with(pid, 0, what);
 }
 
-static int
+int
 await_socket(pid_t pid)
 {
 	long	 end = now_ms() + PATIENCE_MS;
@@ -92,13 +100,13 @@ http_case(const struct state *s, const struct kase *k)
 {
 	pid_t	 have[LIST_MAX];
 	long	 end = now_ms() + PATIENCE_MS;
-	int	 fd, die = must_die(s, &k->p), ends;
+	int	 fd = -1, die = must_die(s, &k->p), ends;
 	struct msg_hdr	 h;
 
 	memcpy(&h, k->p.data, sizeof(h));
 	ends = !die && h.type == MSG_HTTP_TERMINATE;
 	plan_for(s, k);
-	d.pid = broker_start(-1);
+	d.pid = broker_start(-1, -1);
 	if (!ends && (fd = await_socket(d.pid)) == -1) {
 		complain("%s %s: no daemon", s->name, k->what);
 		return;
@@ -132,7 +140,7 @@ conf_case(const struct state *s, const struct kase *k)
 	if (k->p.nfds == 1 && k->p.kind == KIND_CHANNEL && !must_die(s, &k->p))
 		return;
 	plan_for(s, k);
-	broker_ends_with(broker_start(-1), 1, k->what);
+	broker_ends_with(broker_start(-1, -1), 1, k->what);
 	if (d.plan->said == 0)
 		complain("%s %s: the lie was not told", s->name, k->what);
 	if ((fd = drive_connect()) != -1) {
@@ -151,7 +159,7 @@ private_case(const struct state *s, const struct kase *k)
 
 	if (chan_pair(fds) == -1)
 		err(1, "socketpair");
-	pid = broker_start(fds[1]);
+	pid = broker_start(fds[1], -1);
 	close(fds[1]);
 	if (packet_send(fds[0], &k->p) == -1)
 		complain("%s: %s", k->what, strerror(errno));
@@ -170,26 +178,39 @@ private_case(const struct state *s, const struct kase *k)
 static enum level
 level_of(const struct state *s, unsigned int t)
 {
-	if (msg_info[t].from != s->peer)
+	if (msg_info[t].from != s->peer || msg_info[t].to != s->to)
 		return (LEVEL_ONE);
+	if (s->role == ROLE_BROKER && (msg_info[t].phases & s->phase) == 0)
+		return (d.all ? LEVEL_FEW : LEVEL_ONE);
 	return (d.all || (s->role == ROLE_CLI && t == MSG_RUN) ||
-	    s->number == K_MAIN ? LEVEL_ALL : LEVEL_FEW);
+	    s->number == K_MAIN || s->number == E_NEXT ||
+	    s->number == B_NEW ||
+	    (s->number == B_START && t != MSG_ENGINE_PARAM) ||
+	    (s->number == B_APP && t == MSG_ENGINE_PARAM) ||
+	    s->number == B_SERVE ? LEVEL_ALL : LEVEL_FEW);
 }
 
-static void
+void
 all_in(uint32_t state, void (*fn)(const struct state *, const struct kase *))
 {
 	const struct state	*s = state_of(state);
 	struct kase		*k;
+	static unsigned int	 turn;
 	unsigned int		 t;
 	size_t			 i, n;
+	unsigned long		 before = d.cases;
+	long			 t0 = now_ms();
 
 	for (t = 1; t < MSG_MAX; t++) {
 		k = cases_make(t, s->peer, level_of(s, t), &n);
 		for (i = 0; i < n; i++)
-			fn(s, &k[i]);
+			if (turn++ % d.shards == d.shard)
+				fn(s, &k[i]);
 		free(k);
 	}
+	if (getenv("VERBOSE") != NULL)
+		fprintf(stderr, "%s: %lu cases, %ld ms\n", s->name,
+		    d.cases - before, now_ms() - t0);
 }
 
 /* A daemon is told to stop while the job of a client hangs. */
@@ -218,7 +239,7 @@ stop_case(uint32_t state, enum msg_type ask)
 	}
 	plan_for(state_of(state), &k);
 	d.plan->deed = DEED_MUTE;
-	d.pid = broker_start(-1);
+	d.pid = broker_start(-1, -1);
 	if ((fd = await_socket(d.pid)) == -1)
 		errx(1, "no daemon");
 	if (say_fd(fd, ask, m, rec) == -1)

@@ -94,6 +94,26 @@ sample(enum msg_type t)
 	return (made[t]);
 }
 
+char	 pod_uuid[UUID_SIZE] = "01234567-89ab-4cde-8f01-23456789abcd";
+
+void
+packet_spawn(struct packet *p, enum program program, uint32_t child)
+{
+	struct msg_spawn	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.child = child;
+	m.program = program;
+	if (program == SPAWN_INIT) {
+		m.flags = RUN_NOLIMITS;
+		m.pids = 50;
+		m.memory = 1 << 27;
+		memcpy(m.uuid, pod_uuid, sizeof(m.uuid));
+	}
+	packet_good(p, MSG_SPAWN, PEER_ENGINE);
+	memcpy(p->data + sizeof(struct msg_hdr), &m, sizeof(m));
+}
+
 void
 packet_good(struct packet *p, enum msg_type t, enum peer from)
 {
@@ -117,6 +137,7 @@ struct list {
 	size_t		 n;
 	enum msg_type	 type;
 	enum peer	 from;
+	int		 pod;		/* what is good is a container */
 };
 
 /* One more, good as yet. */
@@ -129,7 +150,10 @@ more(struct list *l, int bad, const char *what, uint64_t number)
 	if (l->k == NULL)
 		err(1, "cases");
 	k = &l->k[l->n++];
-	packet_good(&k->p, l->type, l->from);
+	if (l->pod)
+		packet_spawn(&k->p, SPAWN_INIT, 6);
+	else
+		packet_good(&k->p, l->type, l->from);
 	k->bad = bad;
 	snprintf(k->what, sizeof(k->what), "%s %llx", what,
 	    (unsigned long long)number);
@@ -306,7 +330,7 @@ cases_field(struct list *l, const struct field *f)
 struct kase *
 cases_make(enum msg_type t, enum peer from, enum level level, size_t *n)
 {
-	struct list	 l = { NULL, 0, t, from };
+	struct list	 l = { NULL, 0, t, from, 0 };
 	size_t		 i;
 
 	more(&l, 0, "as it should be", 0);
@@ -316,6 +340,12 @@ cases_make(enum msg_type t, enum peer from, enum level level, size_t *n)
 	}
 	if (level == LEVEL_ALL) {
 		cases_header(&l);
+		for (i = 0; i < fields[t].n; i++)
+			cases_field(&l, &fields[t].f[i]);
+	}
+	l.pod = 1;
+	if (t == MSG_SPAWN && level >= LEVEL_FEW) {
+		more(&l, 0, "a container", 0);
 		for (i = 0; i < fields[t].n; i++)
 			cases_field(&l, &fields[t].f[i]);
 	}

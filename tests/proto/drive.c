@@ -208,7 +208,7 @@ fds_back(const char *when)
 		complain("%s: %d descriptors, %d before", when, n, d.fds);
 }
 
-static long
+long
 rss_of(pid_t pid)
 {
 	char	 path[64], line[256];
@@ -277,7 +277,12 @@ plan_for(const struct state *s, const struct kase *k)
 	p->deaf = 0;
 	p->linger = (uint32_t)must_die(s, &k->p);
 	p->serial = ++d.serial * d.shards + d.shard;
-	p->said = 0;
+	p->said = p->answered = 0;
+	p->ping = !p->linger;
+	p->named = s->number == E_NAMED || s->number == E_NEXT;
+	p->kind = KIND_MAX;
+	memcpy(p->uuid, pod_uuid, sizeof(p->uuid));
+	strcpy(p->path, s->number == E_NAMED ? "tmp" : "");
 	memcpy(&p->packet, &k->p, sizeof(k->p));
 }
 

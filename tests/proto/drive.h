@@ -57,7 +57,8 @@ int	 children_of(pid_t, pid_t list[LIST_MAX]);
 pid_t	 engine_of(pid_t broker);
 int	 fds_open(void);	/* in broker and engine */
 void	 fds_back(const char *when);	/* or it is complained */
-long	 rss(void);		/* KiB, of broker and engine */
+long	 rss_of(pid_t);		/* KiB; 0 where that says nothing */
+long	 rss(void);		/* of broker and engine */
 void	 drive_base(void);
 void	 plan_for(const struct state *, const struct kase *);
 const struct state *state_of(uint32_t number);
@@ -66,9 +67,22 @@ const struct state *state_of(uint32_t number);
 void	 floods(void);
 
 /* alone.c: brokers that serve one case */
+/* berthd -d, or -p when fd is its channel; what it says goes to errfd. */
+pid_t	 broker_start(int fd, int errfd);
+/* Its status; killed when it does not end in time, which is complained. */
+int	 broker_wait(pid_t, const char *what);
+/* A connection, or -1 when nobody serves. */
+int	 await_socket(pid_t);
+void	 all_in(uint32_t state, void (*)(const struct state *,
+	    const struct kase *));
 void	 http_cases(void);
 void	 conf_cases(void);
 void	 private_cases(void);
 void	 stop_cases(void);
+
+/* engine.c: an engine that lies; broker.c: a broker that lies to one */
+void	 engine_cases(void);
+void	 mute_cases(void);
+void	 broker_cases(void);
 
 #endif

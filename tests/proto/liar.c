@@ -19,15 +19,26 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "plan.h"
+#include "liar.h"
 
 #define HEX	"0123456789abcdef0123456789abcdef0123456789abcdef01234567"
 
 /* The test writes the directory over this, in the program's own file. */
 static const volatile char place[512] = "PLACE OF THE PLAN";
-static struct plan	*plan;
-static struct chan	 chan;
+struct plan	*plan;
+struct chan	 chan;
 static enum role	 self;
+static const enum peer	 peers[ROLE_MAX] = {
+	[ROLE_HTTP] = PEER_HTTP,
+	[ROLE_FETCH] = PEER_FETCH,
+	[ROLE_IMAGE] = PEER_UNPACK,
+	[ROLE_LAYER] = PEER_UNPACK,
+	[ROLE_STACK] = PEER_UNPACK,
+	[ROLE_TRASH] = PEER_UNPACK,
+	[ROLE_INIT] = PEER_INIT,
+	[ROLE_CONF] = PEER_CONF,
+	[ROLE_ENGINE] = PEER_ENGINE,
+};
 
 static void __attribute__((noreturn))
 linger(void)
@@ -48,7 +59,7 @@ wait_end(void)
 	_exit(0);
 }
 
-static void
+void
 say(enum msg_type type, const void *payload, enum kind kind)
 {
 	int	 fd = -1;
@@ -61,8 +72,7 @@ say(enum msg_type type, const void *payload, enum kind kind)
 		close(fd);
 }
 
-/* Waits for a message of that kind; whatever else comes is ignored. */
-static void
+void
 await(enum msg_type type, struct msg *m)
 {
 	chan.phase = PH_ANY;
@@ -75,6 +85,27 @@ await(enum msg_type type, struct msg *m)
 		if (m->fd != -1)
 			close(m->fd);
 	}
+}
+
+/* Whoever answers has heard all that was said before. */
+static void
+hear_pong(void)
+{
+	struct msg	 m;
+
+	say(MSG_ENGINE_PING, NULL, KIND_SEALED);
+	await(MSG_ENGINE_PONG, &m);
+	plan->answered++;
+}
+
+void
+finish(void)
+{
+	if (plan->linger)
+		linger();
+	if (plan->ping)
+		hear_pong();
+	_exit(0);
 }
 
 static void
@@ -106,13 +137,10 @@ lie(void)
 		plan->said++;
 		_exit(0);
 	}
-	if (plan->linger)
-		linger();
-	_exit(0);
+	finish();
 }
 
-/* The lie, when this is the one who tells it and the moment has come. */
-static void
+void
 at(uint32_t state)
 {
 	if (plan->role == self && plan->state == state)
@@ -343,6 +371,8 @@ who_am_i(const char *name)
 		return (ROLE_INIT);
 	if (strcmp(name, "berth-conf") == 0)
 		return (ROLE_CONF);
+	if (strcmp(name, "berth-engine") == 0)
+		return (ROLE_ENGINE);
 	if (fcntl(4, F_GETFD) == -1)
 		return (ROLE_IMAGE);
 	if (fcntl(5, F_GETFD) == -1)
@@ -363,6 +393,8 @@ takes_part(void)
 		return (self == ROLE_HTTP);
 	case ROLE_CONF:
 		return (self == ROLE_CONF);
+	case ROLE_ENGINE:
+		return (self == ROLE_ENGINE);
 	case ROLE_TRASH:
 		return (self == ROLE_TRASH);
 	case ROLE_FETCH:
@@ -407,10 +439,8 @@ main(int argc, char *argv[])
 		execv(path, argv);
 		_exit(8);
 	}
-	chan_init(&chan, 3, self == ROLE_FETCH ? PEER_FETCH :
-	    self == ROLE_HTTP ? PEER_HTTP : self == ROLE_INIT ? PEER_INIT :
-	    self == ROLE_CONF ? PEER_CONF : PEER_UNPACK, self == ROLE_CONF ?
-	    PEER_BROKER : PEER_ENGINE);
+	chan_init(&chan, 3, peers[self], self == ROLE_CONF ||
+	    self == ROLE_ENGINE ? PEER_BROKER : PEER_ENGINE);
 	if (self == ROLE_FETCH)
 		play_fetch();
 	if (self == ROLE_IMAGE)
@@ -425,6 +455,8 @@ main(int argc, char *argv[])
 		play_http();
 	if (self == ROLE_CONF)
 		play_conf();
+	if (self == ROLE_ENGINE)
+		play_engine();
 	at(T_NEW);
 	_exit(0);
 }

@@ -21,6 +21,8 @@ enum role {
 	ROLE_TRASH,
 	ROLE_INIT,
 	ROLE_CONF,
+	ROLE_ENGINE,
+	ROLE_BROKER,		/* in whose place the driver is */
 	ROLE_MAX
 };
 
@@ -39,7 +41,7 @@ enum kind {
 	KIND_EVENT,
 	KIND_FILE,
 	KIND_HUGE,		/* sealed, and larger than anything may be */
-	KIND_MAX
+	KIND_MAX		/* more: what the liar keeps open */
 };
 
 /* What is said, or done. */
@@ -69,7 +71,14 @@ struct plan {
 	uint32_t	 linger;	/* lives until it is killed */
 	uint32_t	 deaf;		/* reads nothing while it repeats */
 	uint32_t	 serial;	/* makes digests unlike others */
+	uint32_t	 ping;		/* the lie is good: asks for an answer */
+	uint32_t	 named;		/* SPAWN_FD before the lie, */
+	uint32_t	 kind;		/* of this kind, or one that lives */
+	char		 path[SPAWN_PATH_SIZE];	/* a SPAWN_DIR too, or "" */
+	char		 uuid[UUID_SIZE];
 	volatile uint32_t said;		/* by the liar: how often */
+	volatile uint32_t answered;
+	volatile uint32_t ended;	/* the status of who ended */
 	struct packet	 packet;
 };
 
@@ -79,6 +88,8 @@ struct plan {
 int	 kind_open(enum kind, int fd);
 /* 0, or -1 with errno. */
 int	 packet_send(int fd, const struct packet *);
+
+#define POD_FDS		(INIT_FD_LAYERS - INIT_FD_CHAN)
 
 /* cases.c */
 
@@ -95,6 +106,10 @@ struct kase	*cases_make(enum msg_type, enum peer from, enum level,
 		    size_t *n);
 /* A payload that its check takes. */
 const void	*sample(enum msg_type);
+/* Of containers; a cgroup has its name. */
+extern char	 pod_uuid[UUID_SIZE];
+/* A good SPAWN, where such a one may be asked for. */
+void		 packet_spawn(struct packet *, enum program, uint32_t child);
 /* The good message of that type in *p. */
 void		 packet_good(struct packet *, enum msg_type, enum peer from);
 
@@ -124,7 +139,10 @@ enum {
 	N_BUSY = 50, N_STDIO, N_RUN, N_EXITED, N_FAILED, N_POLITE,
 	H_NEW = 60, H_RUN,
 	C_IDLE = 70, C_BUSY, C_RUN,
-	K_BUSY = 80, K_MAIN, K_APP
+	K_BUSY = 80, K_MAIN, K_APP,
+	E_NEW = 90, E_UP, E_NAMED, E_CHILD, E_NEXT, E_POD, E_KINDS, E_CROWD,
+	    E_WAIT,
+	B_NEW = 100, B_START, B_APP, B_RUN, B_SERVE
 };
 
 #endif

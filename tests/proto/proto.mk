@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 # The protocol's abuse: a liar for every helper, and what drives it.
-LIAR	 = $(addprefix tests/proto/,liar.o packet.o cases.o) \
+LIAR	 = $(addprefix tests/proto/,liar.o lieengine.o packet.o cases.o) \
 	   $(PROTO_ALL) $(COMMON)
-ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o drive.o states.o \
-	   floods.o packet.o cases.o) $(PROTO_ALL) $(COMMON)
+ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o broker.o drive.o engine.o \
+	   states.o floods.o packet.o cases.o) common/spawn.o $(PROTO_ALL) \
+	   $(COMMON)
 
 $(OUT)/gen/fields.h: tests/proto/fields.py proto/birth.h proto/msg.h
 	@mkdir -p $(@D)

@@ -15,7 +15,7 @@
 
 #define STATE(role, number, peer, phase, ...)				\
 	{ ROLE_##role, number, #number, PEER_##peer, ROLE_##role ==	\
-	    ROLE_CONF ? PEER_BROKER : PEER_ENGINE, PH_##phase, __VA_ARGS__ }
+	    ROLE_CONF || ROLE_##role == ROLE_ENGINE ? PEER_BROKER : PEER_ENGINE, PH_##phase, __VA_ARGS__ }
 
 const struct state states[] = {
 	STATE(CLI, C_IDLE, CLI, IDLE, {0}, {0}),
@@ -57,6 +57,22 @@ const struct state states[] = {
 	    {0}),
 	STATE(CONF, K_APP, CONF, BUSY, { MSG_CONF_STORE, MSG_CONF_MAIN },
 	    {0}),
+	STATE(ENGINE, E_NEW, ENGINE, RUN, {0}, {0}),
+	STATE(ENGINE, E_UP, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_NAMED, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_CHILD, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_NEXT, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_POD, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_KINDS, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_CROWD, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(ENGINE, E_WAIT, ENGINE, RUN, { MSG_ENGINE_UP }, {0}),
+	STATE(BROKER, B_NEW, BROKER, NEW, {0}, { MSG_ENGINE_START }),
+	STATE(BROKER, B_START, BROKER, NEW, { MSG_ENGINE_START }, {0}),
+	STATE(BROKER, B_APP, BROKER, NEW, { MSG_ENGINE_START }, {0}),
+	STATE(BROKER, B_RUN, BROKER, RUN, { MSG_ENGINE_START, MSG_ENGINE_GO },
+	    {0}),
+	STATE(BROKER, B_SERVE, BROKER, RUN, { MSG_ENGINE_START, MSG_ENGINE_GO,
+	    MSG_ENGINE_SERVE }, {0}),
 };
 const size_t nstates = sizeof(states) / sizeof(states[0]);
 
@@ -68,6 +84,7 @@ wrong_kind(const struct packet *p, unsigned int type)
 	case MSG_FETCH_MANIFEST:
 	case MSG_FETCH_GOT:
 	case MSG_IMAGE_PART:
+	case MSG_ENGINE_APP:
 		return (p->kind != KIND_SEALED);
 	case MSG_INIT_STDIO:
 		return (p->kind != KIND_PIPE && p->kind != KIND_PIPE_IN);
@@ -85,6 +102,21 @@ listed(const enum msg_type *list, size_t n, unsigned int type)
 		if (list[i] == type)
 			return (1);
 	return (0);
+}
+
+/* What the broker makes, it makes with a channel, and once. */
+static int
+asks_wrongly(const struct state *s, const struct packet *p)
+{
+	uint32_t	 named = s->number == E_POD ? POD_FDS :
+			    s->number == E_NAMED ? 2 : s->number == E_NEXT;
+	uint32_t	 last = s->number == E_NEXT || s->number == E_POD ?
+			    5 : 0;
+	struct msg_spawn m;
+
+	memcpy(&m, p->data + sizeof(struct msg_hdr), sizeof(m));
+	return (m.child <= last || named == 0 ||
+	    (m.program == SPAWN_INIT && named < POD_FDS));
 }
 
 int
@@ -108,5 +140,6 @@ must_die(const struct state *s, const struct packet *p)
 	    ((info->phases & MSG_ONCE) != 0 && listed(s->seen, 4, h.type)) ||
 	    (s->mine[0] != 0 && !listed(s->mine, 8, h.type)) ||
 	    !msg_check[h.type](p->data + sizeof(h)) ||
-	    (p->nfds == 1 && wrong_kind(p, h.type)));
+	    (p->nfds == 1 && wrong_kind(p, h.type)) ||
+	    (h.type == MSG_SPAWN && asks_wrongly(s, p)));
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
-"""Helpers and command lines that lie to the broker in every way that
-msg.def allows one to think of; real ones beside them must not notice."""
+"""Helpers and command lines that lie to the engine, and an engine to its
+broker, in every way that msg.def allows one to think of; real ones beside
+them must not notice."""
 import os
 import shutil
 import signal
@@ -11,7 +12,7 @@ import pytest
 
 import lib
 
-HELPERS = ("berth-conf", "berth-fetch", "berth-http", "berth-init",
+HELPERS = ("berth-conf", "berth-engine", "berth-fetch", "berth-http", "berth-init",
            "berth-unpack")
 TOOLS = os.path.join(lib.OUT, "proto")
 
@@ -19,15 +20,18 @@ TOOLS = os.path.join(lib.OUT, "proto")
 class Den:
     """A broker among liars: its own programs and a store with busybox."""
 
-    def __init__(self, top, shared, name):
+    def __init__(self, top, shared, name, liars):
         self.dir = os.path.join(top, name)
         os.makedirs(os.path.join(self.dir, "real"))
-        for p in ("berth", "berthd", "berth-engine"):
+        for p in ("berth", "berthd"):
             shutil.copy(os.path.join(lib.OUT, p), self.dir)
         for p in HELPERS:
             shutil.copy(os.path.join(lib.OUT, p),
                         os.path.join(self.dir, "real"))
-            self.liar(p)
+            if p in liars:
+                self.liar(p)
+            else:
+                shutil.copy(os.path.join(lib.OUT, p), self.dir)
         with open(os.path.join(self.dir, "plan"), "wb") as f:
             f.truncate(65536)
         os.chmod(os.path.join(self.dir, "plan"), 0o666)
@@ -101,8 +105,8 @@ def summary(out):
 def den(scratch, shared, request):
     made = []
 
-    def make(name):
-        made.append(Den(scratch, shared, name))
+    def make(name, liars=tuple(p for p in HELPERS if p != "berth-engine")):
+        made.append(Den(scratch, shared, name, liars))
         return made[-1]
     yield make
     for d in made:
@@ -133,13 +137,31 @@ def test_every_message_in_every_state(den, level):
 
 
 @pytest.mark.parametrize("liars, cases, seconds", [
-    ("http", 100, 120), ("conf", 300, 240), ("private", 200, 120)])
+    ("http", 100, 120), ("conf", 300, 240), ("private", 200, 120),
+    ("broker", 2000, 240)])
 def test_liars(den, liars, cases, seconds):
-    """The HTTP worker, the configuration's reader, a private broker's."""
+    """The HTTP worker, the configuration's reader, a private broker's; and
+    somebody in the place of an engine's broker."""
     d = den(liars)
     r = lib.command(d.abuse(liars), timeout=seconds)
     assert r.returncode == 0, r.stderr
     assert summary(r.stdout) >= cases
+
+
+def test_engines(den):
+    """A broker for each lie of an engine's; and a daemon for one that does
+    not hear that it shall end."""
+    liars = ("berth-engine",)
+    modes = (("engine", "-S", "0/2"), ("engine", "-S", "1/2"), ("mute",))
+    drivers = [subprocess.Popen(
+        den("engine%d" % i, liars).abuse(*m), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, encoding="utf-8")
+        for i, m in enumerate(modes)]
+    said = [p.communicate(timeout=400) for p in drivers]
+    for (out, err), p in zip(said, drivers):
+        print(out, err)
+        assert p.returncode == 0, err
+    assert sum(summary(out) for out, _ in said) >= 2500
 
 
 def test_stop_with_a_job_in_hand(den):
