@@ -82,7 +82,7 @@
 #define CHAN_QUEUE_FDS_MAX	8	/* descriptors among them */
 #define MEMFD_MAX		(8 * MIB)	/* any sealed memfd */
 
-/* The broker. */
+/* The engine, and what it may ask the broker for. */
 #define JOBS_MAX		16
 #define PODS_MAX		1024
 #define CLIENTS_MAX		(PODS_MAX + 64)	/* a run has its caller */
@@ -100,7 +100,7 @@
 #define HTTP_DEADLINE_MS	10000	/* whole connection's request */
 #define HTTP_QUERY_MAX		3072	/* decoded parameter values */
 #define HTTP_REQUESTS_MAX	10000	/* on one connection */
-#define HTTP_WAITING_MAX	1024	/* requests that wait for the broker */
+#define HTTP_WAITING_MAX	1024	/* requests that wait for the engine */
 
 /* Ids: see berthd.conf(5), "id range". */
 #define IDRANGE_BASE		0x70000000U

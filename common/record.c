@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * Building and reading records.  Built by berth-unpack, berth-conf, the
- * command line and the broker; read by berth-init alone, whose only parser
+ * command line and the engine; read by berth-init alone, whose only parser
  * of foreign bytes this is.
  */
 #include <sys/mman.h>

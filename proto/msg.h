@@ -127,7 +127,7 @@ struct msg_run {
 	uint16_t	 rows, cols;	/* of the terminal, with RUN_TTY */
 	char		 image[IMAGEID_SIZE];	/* sha512-, >= 2 digits */
 	char		 hostname[HOSTNAME_MAXLEN + 1];	/* empty: the
-						 * broker's choice */
+						 * engine's choice */
 	/* descriptor: sealed memfd with the run record (record.h) */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
-/* The checks of what the broker sends and never receives. */
+/* The checks of what the engine sends and never receives. */
 #include "../common/ref.h"
 #include "msg_check.h"
 

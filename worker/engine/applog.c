@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * The output of a declared app: spliced by the kernel from the pipe into
- * log/<app>.  The broker moves it and never reads it.  A log that has grown
+ * log/<app>.  The engine moves it and never reads it.  A log that has grown
  * full becomes <app>.0 and the one before is gone.
  */
 #include <sys/stat.h>

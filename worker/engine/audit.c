@@ -3,7 +3,7 @@
 /*
  * The audit record: one JSON line for each privileged decision, before and
  * after, in audit/log.  Each line carries the SHA-256 of the line before
- * it.  Several brokers may write: the head is read again under the lock.
+ * it.  Several engines may write: the head is read again under the lock.
  */
 #include <sys/file.h>
 #include <sys/stat.h>

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * Command lines: connected to a daemon's socket, or the one that started
- * this private broker.  One request at a time; what is in hand when a
+ * our private broker.  One request at a time; what is in hand when a
  * client goes is called off.
  */
 #include <sys/queue.h>
@@ -177,7 +177,7 @@ client_fail(struct client *c, uint32_t id, uint32_t status, const char *fmt,
 
 /*
  * Begins a request.  0 when it must not go on: the store cannot be used, or
- * the broker is about to end.
+ * we are about to end.
  */
 static int
 client_begin(struct client *c, const struct msg *m, uint32_t status)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The end of a fetch, in the broker: every layer is there, so the image and
+ * The end of a fetch, in the engine: every layer is there, so the image and
  * then its reference are written.  The one thing computed is the ID.
  */
 #include <sys/mman.h>
@@ -56,7 +56,7 @@ write_layers(const struct fetch *f, const char *path)
 }
 
 /*
- * images/<id>, whole or not at all; two brokers may race to the same.  What
+ * images/<id>, whole or not at all; two engines may race to the same.  What
  * is there already keeps what is known of it: it may have been synced.
  */
 static int

@@ -53,7 +53,7 @@ now(void)
 
 /*
  * When the note was written; 0 when that was in an earlier boot.  -1 when it
- * has gone: another broker has synced what it named.
+ * has gone: another engine has synced what it named.
  */
 static int
 note_time(const char *path, uint64_t *when)
@@ -92,7 +92,7 @@ note_each(int (*fn)(const char *path, const char *name))
 		n += fn(path, d->d_name) != 0;
 	}
 	closedir(dir);
-	if (n == 0)	/* the next broker need not look */
+	if (n == 0)	/* the next engine need not look */
 		(void)rmdir(UNSYNCED);
 	return (n);
 }
@@ -108,7 +108,7 @@ note_remove(const char *path)
 
 /*
  * What came while the disk was busy waits for the next time.  What could not
- * be dropped is no better for a sync: its note is the next broker's.
+ * be dropped is no better for a sync: its note is the next engine's.
  */
 static int
 note_clear(const char *path, const char *name)
@@ -210,7 +210,7 @@ durable_note(const char *name)
 	snprintf(path, sizeof(path), UNSYNCED "/%s", name);
 	snprintf(target, sizeof(target), "%s.%" PRIu64, env.boot_id, now());
 	durable_later();
-	/* another broker may tidy up beside us: more than once, if so */
+	/* another engine may tidy up beside us: more than once, if so */
 	for (i = 0; i < 10; i++) {
 		if (symlink(target, path) == 0)
 			return (0);
@@ -277,5 +277,5 @@ void
 durable_sweep(void)
 {
 	if (*env.boot_id != '\0' && note_each(note_drop) > 0)
-		durable_later();	/* of a broker that was killed */
+		durable_later();	/* of one that was killed */
 }

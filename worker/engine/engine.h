@@ -309,7 +309,7 @@ void		 audit_outcome(const struct audit *, uint64_t cause,
 int	 trash_put(const char *path);
 /* Empties it, unless somebody waits for a private broker's answer. */
 void	 trash_run(void);
-/* Leftovers of a dead broker. */
+/* Leftovers of a dead engine. */
 void	 trash_sweep(void);
 
 /* durable.c: what a power cut must not leave half there */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * Images in the store, in the broker: found by ID or reference, listed,
- * shown, removed.  The broker reads only what it wrote itself: names of
+ * Images in the store, in the engine: found by ID or reference, listed,
+ * shown, removed.  The engine reads only what it wrote itself: names of
  * directories, the list of layers, references.
  */
 #include <sys/file.h>

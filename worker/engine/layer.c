@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * The layers of a fetch, in the broker: which are stored, which may start,
+ * The layers of a fetch, in the engine: which are stored, which may start,
  * one unpacker for each, and the rename that makes a layer be there.  An
  * unpacker that dies takes its layer's fetch with it and nothing else.
  */
@@ -54,7 +54,7 @@ blob_path(const struct layer *l, char *buf, size_t size)
 }
 
 /*
- * The private file of one blob, locked: 1, 0 when another broker is at it,
+ * The private file of one blob, locked: 1, 0 when another engine is at it,
  * -1 with errno.
  */
 static int
@@ -417,7 +417,7 @@ layer_on_needs_lower(void *child, struct msg *m)
 	stage_drop(l);
 }
 
-/* Two brokers may have made it: the loser's goes to the trash. */
+/* Two engines may have made it: the loser's goes to the trash. */
 static int
 layer_commit(struct layer *l, int chain, uint64_t bytes)
 {
@@ -433,7 +433,7 @@ layer_commit(struct layer *l, int chain, uint64_t bytes)
 		if (trash_put(work) == -1)
 			return (-1);
 	}
-	/* another broker's may be on the disk already: no note then */
+	/* another engine's may be on the disk already: no note then */
 	if (!layer_stored(l->name) && durable_note(l->name) == -1)
 		return (-1);
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == -1) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /*
- * Jobs over a stored image with all its layers, in the broker: verify and
- * export.  The work is berth-unpack's; the broker hands it the directories
+ * Jobs over a stored image with all its layers, in the engine: verify and
+ * export.  The work is berth-unpack's; the engine hands it the directories
  * and passes its one answer on.
  */
 #include <sys/stat.h>

@@ -25,7 +25,7 @@
 static int	 lockfd = -1;
 
 /*
- * Whoever is alone may clear away what a dead broker left; then everybody
+ * Whoever is alone may clear away what a dead engine left; then everybody
  * shares the lock.
  */
 int

@@ -2,7 +2,7 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * What is to be removed is renamed into trash/ at once and emptied by a
- * confined helper: host root never walks a hostile tree.  One helper at a
+ * confined helper: the engine never walks a hostile tree.  One helper at a
  * time.
  */
 #include <sys/file.h>
@@ -32,7 +32,7 @@ trash_done(void *arg, const char *why, int status)
 	if (why != NULL || status != 0) {
 		log_warnx("%s: %s", current,
 		    child_fate("berth-unpack", why, status));
-		return;		/* left for the next broker */
+		return;		/* left for the next engine */
 	}
 	if (rmdir(current) == -1 && errno != ENOENT)
 		log_warn("%s: rmdir", current);
@@ -41,7 +41,7 @@ trash_done(void *arg, const char *why, int status)
 }
 
 /*
- * 1: a helper works on it; 0: it is gone, or another broker's to empty;
+ * 1: a helper works on it; 0: it is gone, or another engine's to empty;
  * -1: leave it all.
  */
 static int
@@ -108,7 +108,7 @@ trash_put(const char *path)
 }
 
 /*
- * tmp/ of a broker that is gone: blobs are files, stages are trees, an
+ * tmp/ of an engine that is gone: blobs are files, stages are trees, an
  * unfinished image is a directory of our own files.
  */
 static void
@@ -125,7 +125,7 @@ sweep_tmp(void)
 			continue;
 		snprintf(path, sizeof(path), "tmp/%s", d->d_name);
 		if (d->d_type == DT_DIR) {
-			/* an unfinished image's files are root's own, but
+			/* an unfinished image's files are our own, but
 			 * who owns the directory may unlink them */
 			if (lchown(path, env.conf.idbase,
 			    env.conf.idbase) == -1 || trash_put(path) == -1)
