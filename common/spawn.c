@@ -134,7 +134,7 @@ spawn_seal(int exe, const char *name)
 	return (-1);
 }
 
-/* Child: an error ends it; the broker sees its channel close. */
+/* Child: an error ends it; the engine sees its channel close. */
 static void __attribute__((noreturn))
 child_fail(const char *name, const char *what)
 {
@@ -235,7 +235,8 @@ child_signals(void)
 
 /*
  * Dies with the broker.  One that died before the kernel had heard of it
- * sends no signal, but it has closed its end of the channel by then.
+ * sends no signal, but the other end of the channel has gone with it by then;
+ * or a moment later, which ends who reads there.
  */
 static int
 child_follow(void)
@@ -345,6 +346,8 @@ become(uint32_t owner)
 {
 	(void)setfsgid(owner);
 	(void)setfsuid(owner);
+	/* on many hosts either makes us dumpable, for root's eyes */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* neither says whether it has; nor does -1, which is nobody's */
 	if ((uint32_t)setfsgid(UINT32_MAX) == owner &&
 	    (uint32_t)setfsuid(UINT32_MAX) == owner)
