@@ -117,19 +117,6 @@ setup_signals(void)
 			fatal("signals");
 }
 
-static void
-setup_base(void)
-{
-	struct event_config	*cfg;
-
-	/* nothing in our environment decides anything */
-	if ((cfg = event_config_new()) == NULL || event_config_set_flag(cfg,
-	    EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK) == -1 ||
-	    (env.base = event_base_new_with_config(cfg)) == NULL)
-		fatalx("event loop");
-	event_config_free(cfg);
-}
-
 /*
  * A descriptor of ours must never be taken for a standard stream.  All that
  * we start has our standard error: where that is a terminal, what is typed
@@ -288,7 +275,8 @@ main(int argc, char *argv[])
 	setup_process();
 	if (!env.private && !o.foreground)
 		background();
-	setup_base();
+	if ((env.base = evchan_base()) == NULL)
+		fatalx("event loop");
 	if (env.private)
 		run_private();
 	else

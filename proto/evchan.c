@@ -42,6 +42,20 @@ struct evchan {
 static void	 evchan_read(evutil_socket_t, short, void *);
 static void	 evchan_write(evutil_socket_t, short, void *);
 
+struct event_base *
+evchan_base(void)
+{
+	struct event_config	*cfg;
+	struct event_base	*base = NULL;
+
+	if ((cfg = event_config_new()) != NULL && event_config_set_flag(cfg,
+	    EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK) != -1)
+		base = event_base_new_with_config(cfg);
+	if (cfg != NULL)
+		event_config_free(cfg);
+	return (base);
+}
+
 struct evchan *
 evchan_new(struct event_base *base, int fd, enum peer self, enum peer other,
     const evchan_handler *table, evchan_gone gone, void *arg)

@@ -12,6 +12,9 @@
 struct event_base;
 struct evchan;
 
+/* A loop, for one thread; our environment decides nothing.  NULL: no memory. */
+struct event_base *evchan_base(void);
+
 /* Takes m->fd by setting it to -1; else it is closed behind the handler. */
 typedef void	 (*evchan_handler)(void *arg, struct msg *m);
 /*

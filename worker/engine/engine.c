@@ -71,18 +71,6 @@ engine_quit(void)
 		control_terminate();
 }
 
-static void
-setup_base(void)
-{
-	struct event_config	*cfg;
-
-	if ((cfg = event_config_new()) == NULL || event_config_set_flag(cfg,
-	    EVENT_BASE_FLAG_IGNORE_ENV | EVENT_BASE_FLAG_NOLOCK) == -1 ||
-	    (env.base = event_base_new_with_config(cfg)) == NULL)
-		fatalx("event loop");
-	event_config_free(cfg);
-}
-
 /* The store and all beneath; not even the way back to what we were. */
 static void
 confine_files(void)
@@ -132,7 +120,8 @@ main(void)
 		fatal("prctl");
 	if ((env.ncpu = sysconf(_SC_NPROCESSORS_ONLN)) < 1)
 		env.ncpu = 1;
-	setup_base();
+	if ((env.base = evchan_base()) == NULL)
+		fatalx("event loop");
 	broker_init();
 	confine();
 	broker_watch();
