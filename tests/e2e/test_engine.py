@@ -171,3 +171,32 @@ def test_no_pod_outlives_its_daemon(store, registry):
             os.path.exists("/proc/%d" % p) for p in pods))
     os.unlink(store.path("sock"))
     store.ok("image", "list")           # tidies up
+
+
+def test_descriptors_that_nobody_takes(store, registry):
+    """The kernel counts what the engine has passed and was not received:
+    beyond its limit it can pass none, to the broker either."""
+    d = lib.Daemon(store, configured(store))
+    id_ = store.fetch(registry.ref("busybox"))
+    engine = engine_of(d.proc.pid)
+    resource.prlimit(engine, resource.RLIMIT_NOFILE, (64, 64))
+    name = struct.pack("512s", id_.encode())
+    ask = struct.pack("=HHIIII", 1, 5, len(name), 2, 1, 0) + name
+    crowd = []
+    try:
+        for _ in range(10):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            crowd.append(s)
+            s.connect(store.path("sock"))
+            for _ in range(10):
+                s.send(ask)
+        lib.await_true("too many", lambda: "oo many" in store.run(
+            id_, "--", "true").stderr)
+        assert d.alive(), d.lines
+    finally:
+        for s in crowd:
+            s.close()
+    lib.await_true("room", lambda: store.run(
+        id_, "--", "true").returncode == 0)
+    assert engine_of(d.proc.pid) == engine
+    assert d.stop() == 0

@@ -60,19 +60,38 @@ say_dir(const char *path)
 	return (say(MSG_SPAWN_DIR, 0, &m, -1));
 }
 
+/*
+ * What it is born with.  A descriptor may be one too many of those that we
+ * have passed to others and that these have not taken.  Behind the first it
+ * is too late to ask for nothing: then we ask for what cannot be.
+ */
+static int
+say_fds(const struct birth *b)
+{
+	unsigned int	 i;
+	int		 r = 0;
+
+	for (i = 0; i < b->nfds && r == 0; i++) {
+		r = b->fds[i].fd != -1 ?
+		    say(MSG_SPAWN_FD, 0, NULL, b->fds[i].fd) :
+		    say_dir(b->fds[i].path);
+		if (r == -1 && i == 0)
+			return (-1);
+		if (r == -1 && errno == ETOOMANYREFS)
+			r = say_dir("nowhere");
+	}
+	if (r == -1)
+		fatal("the broker does not hear us");
+	return (0);
+}
+
 int
 broker_spawn(uint32_t child, const struct birth *b)
 {
 	struct msg_spawn	 m;
-	unsigned int		 i;
-	int			 r = 0;
 
-	for (i = 0; i < b->nfds && r == 0; i++)
-		r = b->fds[i].fd != -1 ?
-		    say(MSG_SPAWN_FD, 0, NULL, b->fds[i].fd) :
-		    say_dir(b->fds[i].path);
-	if (r == -1)
-		fatal("the broker does not hear us");
+	if (say_fds(b) == -1)
+		return (-1);
 	memset(&m, 0, sizeof(m));
 	m.child = child;
 	m.program = b->program;
