@@ -364,10 +364,10 @@ def _(bench):
     image(bench.site)
     bench.store.fetch(bench.site.ref)
     uuid = "01234567-89ab-4def-8123-456789abcdef"
-    for d in ("pods/" + uuid, "tmp/stage-1/fs/d", "trash/x/y"):
+    for d in ("pods/" + uuid, "tmp/stage-1/fs/d", "trash/ab/y"):
         os.makedirs(bench.store.path(*d.split("/")), 0o700)
     for f in ("pods/%s/status" % uuid, "tmp/sha256-" + "ab" * 32,
-              "trash/x/y/z"):
+              "trash/ab/y/z"):
         with open(bench.store.path(*f.split("/")), "w") as out:
             out.write("1\n")
     for d in ("pods", "tmp", "trash"):
