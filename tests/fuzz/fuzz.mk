@@ -61,6 +61,8 @@ fuzz_ref_OBJS = common/ref.o common/refname.o common/valid.o
 fuzz_skeleton_OBJS = $(addprefix broker/unpack/,skeleton.o skelwrite.o) \
 	   common/log.o tests/fuzz/cage.o
 fuzz_skeleton_LIBS = -lisal -lz -lzstd
+fuzz_spawn_OBJS = $(PROTO_ALL) $(COMMON)
+fuzz_spawn_LIBS = -levent_core
 # The rule for attributes is the applier's, which drags the rest along.
 FUZZ_TAR_OBJS = $(filter-out broker/unpack/unpack.o,$(UNPACK)) \
 	   tests/fuzz/why.o tests/fuzz/tarmutate.o

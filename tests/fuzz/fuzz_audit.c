@@ -8,10 +8,10 @@
 #include <sys/mman.h>
 
 /* for audit_head(), which is no one else's */
-#include "../../broker/audit.c"
+#include "../../worker/engine/audit.c"
 #include "fuzz.h"
 
-struct broker	 env;
+struct engine	 env;
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)

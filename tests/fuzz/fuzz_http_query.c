@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (http_query(q, in.len, apps, napps, (how & 4) == 0, m, &why) ==
 	    0) {
 		MUST(m->app < napps && m->n <= apps[m->app].nparams);
-		MUST(msg_info[MSG_HTTP_START].check(m));
+		MUST(msg_check[MSG_HTTP_START](m));
 	} else {
 		query_text(&why, text, sizeof(text));
 		fuzz_text(text, sizeof(text));

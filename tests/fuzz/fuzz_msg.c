@@ -54,7 +54,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		return (0);
 	MUST((payload = calloc(1, info->size)) != NULL);
 	memcpy(payload, data, len);
-	if (info->check(payload))
+	if (msg_check[type](payload))
 		deliver(type, info, payload);
 	free(payload);
 	return (0);

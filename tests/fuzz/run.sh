@@ -38,7 +38,7 @@ http_llhttp) more=$here/corpus/http_parse ;;
 *) more= ;;
 esac
 # what prints for every input would print a million lines
-case $name in conf|envfile|audit) quiet=2 ;; *) quiet=0 ;; esac
+case $name in conf|envfile|audit|spawn) quiet=2 ;; *) quiet=0 ;; esac
 own=$here/corpus/$name
 [ -d "$own" ] || own=
 mkdir -p "$work/$name"; chmod 1777 "$work/$name"
