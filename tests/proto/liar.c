@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 The berth authors */
 /*
  * Stands in the place of every helper and lies to the engine, or to the
- * broker, as the plan says.  Without a plan, and for jobs that nobody lies in, it
- * executes the real helper.  It confines itself in nothing: what it is
- * denied, the broker denies it.
+ * broker, as the plan says.  Without a plan, and for jobs that nobody lies
+ * in, it executes the real helper.  It confines itself in nothing: what it
+ * is denied, the broker denies it.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>

@@ -71,7 +71,7 @@ struct plan {
 	uint32_t	 linger;	/* lives until it is killed */
 	uint32_t	 deaf;		/* reads nothing while it repeats */
 	uint32_t	 serial;	/* makes digests unlike others */
-	uint32_t	 ping;		/* the lie is good: asks for an answer */
+	uint32_t	 ping;		/* a good lie: asks for an answer */
 	uint32_t	 named;		/* SPAWN_FD before the lie, */
 	uint32_t	 kind;		/* of this kind, or one that lives */
 	char		 path[SPAWN_PATH_SIZE];	/* a SPAWN_DIR too, or "" */

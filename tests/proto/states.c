@@ -14,8 +14,9 @@
 #define STACK_SAYS { MSG_UNPACKED, MSG_UNPACK_FAIL }
 
 #define STATE(role, number, peer, phase, ...)				\
-	{ ROLE_##role, number, #number, PEER_##peer, ROLE_##role ==	\
-	    ROLE_CONF || ROLE_##role == ROLE_ENGINE ? PEER_BROKER : PEER_ENGINE, PH_##phase, __VA_ARGS__ }
+	{ ROLE_##role, number, #number, PEER_##peer,			\
+	    ROLE_##role == ROLE_CONF || ROLE_##role == ROLE_ENGINE ?	\
+	    PEER_BROKER : PEER_ENGINE, PH_##phase, __VA_ARGS__ }
 
 const struct state states[] = {
 	STATE(CLI, C_IDLE, CLI, IDLE, {0}, {0}),
