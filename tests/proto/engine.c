@@ -324,6 +324,8 @@ crowd(enum program program, uint32_t n, int deaf, const char *what)
 	p->deaf = (uint32_t)deaf;
 	p->linger = 1;
 	one(0, 1, what);
+	if (deaf && lines_with("it does not read its messages") != 1)
+		complain("%s: it said: %.300s", what, said);
 }
 
 static void

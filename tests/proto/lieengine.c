@@ -11,7 +11,7 @@
 
 #include "liar.h"
 
-/* The channels of all whom we ask for: who has one lives as long as we. */
+/* The channel of all whom we ask for. */
 static int	 theirs, ours;
 
 static void
@@ -28,6 +28,15 @@ name(uint32_t n, uint32_t kind)
 			_exit(10);
 	if (fd != theirs)
 		close(fd);
+}
+
+/* Who has both ends sees no end of his channel: he waits to be killed. */
+static void
+name_both(uint32_t n)
+{
+	name(n, KIND_MAX);
+	if (chan_send(&chan, MSG_SPAWN_FD, 0, NULL, ours) == -1)
+		_exit(10);
 }
 
 static void
@@ -48,7 +57,7 @@ get(enum program program, uint32_t child)
 	struct packet	 p;
 	struct msg	 m = { .fd = -1 };
 
-	name(program == SPAWN_INIT ? POD_FDS : 1, KIND_MAX);
+	name_both(program == SPAWN_INIT ? POD_FDS : 1);
 	memcpy(pod_uuid, plan->uuid, sizeof(pod_uuid));
 	packet_spawn(&p, program, child);
 	if (packet_send(chan.fd, &p) == -1)
@@ -106,7 +115,7 @@ crowd(void)
 	for (i = 1; i <= plan->repeat; i++) {
 		plan->said++;
 		m.child = i;
-		name(plan->named, plan->kind);
+		name_both(plan->named);
 		if (chan_send(&chan, MSG_SPAWN, 0, &m, -1) == -1)
 			break;
 		if (!plan->deaf)
