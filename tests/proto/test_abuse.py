@@ -12,8 +12,8 @@ import pytest
 
 import lib
 
-HELPERS = ("berth-conf", "berth-engine", "berth-fetch", "berth-http", "berth-init",
-           "berth-unpack")
+HELPERS = ("berth-conf", "berth-engine", "berth-fetch", "berth-http",
+           "berth-init", "berth-unpack")
 TOOLS = os.path.join(lib.OUT, "proto")
 
 
