@@ -222,8 +222,11 @@ evchan_queue(struct evchan *e, enum msg_type type, uint32_t id,
 	}
 	e->nfds += fd != -1;
 	STAILQ_INSERT_TAIL(&e->queue, o, entry);
-	if (e->n++ == 0)
-		event_add(e->wr, NULL);
+	if (e->n++ == 0 && event_add(e->wr, NULL) == -1) {
+		evchan_pop(e);
+		errno = ENOMEM;
+		return (-1);
+	}
 	return (0);
 }
 

@@ -5,6 +5,7 @@
  * unpacker; berth-fetch.  A full pipe pauses the one transfer, never the
  * others.
  */
+#include "../../common/log.h"
 #include "fetch.h"
 
 #include <errno.h>
@@ -130,7 +131,8 @@ blob_data(void *arg, const unsigned char *data, size_t len)
 		b->restoff = 0;
 		b->restlen = len - (size_t)n;
 		memcpy(b->rest, data + n, b->restlen);
-		event_add(b->writable, NULL);
+		if (event_add(b->writable, NULL) == -1)
+			fatal("event");
 	}
 	b->done += len;
 	blob_note(b);

@@ -5,6 +5,7 @@
  * loop.  No redirect, login, retry, proxy, cookie or file of the host is
  * libcurl's to decide on.
  */
+#include "../../common/log.h"
 #include "fetch.h"
 
 #include <arpa/inet.h>
@@ -122,7 +123,10 @@ http_watch(CURL *easy, curl_socket_t fd, int what, void *arg, void *sock)
 	} else if (event_assign(ev, h->base, fd, flags, http_on_socket, h) ==
 	    -1)
 		return (-1);
-	return (event_add(ev, NULL));
+	/* libcurl would give up, and tell whoever calls it next: nobody */
+	if (event_add(ev, NULL) == -1)
+		fatal("event");
+	return (0);
 }
 
 static int
