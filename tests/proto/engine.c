@@ -162,7 +162,8 @@ engine_case_gone(const struct state *s, const struct kase *k)
 
 	plan_for(s, k);
 	d.plan->linger = 0;
-	if (die)
+	/* nothing at all, and then the end, is the end */
+	if (die && k->p.len > 0)
 		one(0, 1, k->what);
 }
 
