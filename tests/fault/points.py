@@ -168,7 +168,7 @@ class Faults:
     def ended(self, p, pid):
         """Its status, when it is told to end; None when it does not."""
         for _ in range(3):              # libevent may fail to hear of one
-            if p.poll() is None and pid:
+            if p.poll() is None and pid in {p.pid, *lib.descendants(p.pid)}:
                 lib.kill([pid], signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return p.wait(10)

@@ -28,7 +28,9 @@ def work(scratch, shared, how, seconds, hits):
             [sys.executable, os.path.join(HERE, "points.py"),
              "%d/%d" % (i, shares), top, shared.dir, shared.ref, how],
             stdout=subprocess.PIPE, encoding="utf-8", env=env))
-    said = [json.loads(p.communicate()[0]) for p in procs]
+    said = [p.communicate()[0] for p in procs]
+    assert [p.returncode for p in procs] == [0] * shares
+    said = [json.loads(s) for s in said]
     failures = [f for s in said for f in s["failures"]]
     print("points: %d, tried %d, hit %d" % tuple(
         sum(s[k] for s in said) for k in ("all", "tried", "hit")))
