@@ -197,4 +197,5 @@ def nothing_left(scratch, registry):
         int(x.split()[0]) for x in before["processes"]})
     while _stores:
         shutil.rmtree(_stores.pop().dir, ignore_errors=True)
+    lib.reap()
     assert rest == [], "left behind"

@@ -192,6 +192,15 @@ def berths():
     return {p: n for p, n in descendants().items() if n.startswith("berth")}
 
 
+def reap():
+    """Whatever has ended and came to us: a private berthd of each command.
+    None may be a Popen that somebody asks for its status still.  Some ten
+    thousand of them make each look at /proc slow."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+
+
 def kill(pids, signo=signal.SIGKILL):
     """Whoever of them has gone meanwhile is none to complain about."""
     for pid in pids:

@@ -281,6 +281,7 @@ class Faults:
                 op, call, act, n, "; ".join(wrong), err[-300:]))
             print(self.failures[-1], file=sys.stderr, flush=True)
         self.remove(s)
+        lib.reap()
         return hit
 
     def next(self, s):

@@ -330,6 +330,7 @@ def bench(request, scratch, canary, hostile, peers):
     hostile.sites.pop(b.site.name, None)
     lib.kill(lib.berths().keys() - lived.keys())    # for the next rows
     shutil.rmtree(b.top, ignore_errors=True)
+    lib.reap()
 
 
 @pytest.fixture(scope="session")
