@@ -19,8 +19,8 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or
                      os.path.expanduser("~/.cache"), "berth-vm")
 PACKAGE = "linux-image-cloud-amd64"
 MODULES = ("fs/overlayfs/overlay",)     # the rest is built in
-PROGRAMS = ("berth", "berthd", "berth-conf", "berth-fetch", "berth-http",
-            "berth-init", "berth-unpack")
+PROGRAMS = ("berth", "berthd", "berth-conf", "berth-engine", "berth-fetch",
+            "berth-http", "berth-init", "berth-unpack")
 
 # The kernel's first root cannot be pivoted away from: a second one is made.
 FIRST = """#!/bin/busybox sh
