@@ -227,7 +227,7 @@ run_private(void)
 	(void)store_open(env.conf->store);	/* told to who asks */
 	setup_signals();
 	confine();
-	engine_start(-1);
+	engine_start();
 	listen_client(PRIVATE_FD);
 }
 
@@ -235,16 +235,14 @@ run_private(void)
 static void
 run_daemon(void)
 {
-	int	 fd;
-
 	if (store_open(env.conf->store) == -1)
 		fatalx("%s", env.failed);
 	store_claim();
 	setup_signals();
-	fd = listen_http();
+	child_listener(listen_http());
 	listen_store();
 	confine();
-	engine_start(fd);
+	engine_start();
 }
 
 int

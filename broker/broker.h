@@ -66,8 +66,8 @@ void	 listen_client(int fd);
 
 /* engine.c: the process that takes requests */
 
-/* listenfd: the HTTP socket, or -1.  Fatal on failure. */
-void	 engine_start(int listenfd);
+/* Fatal on failure. */
+void	 engine_start(void);
 void	 engine_send(enum msg_type, const void *payload, int fd);
 /* It has more to read than its socket holds. */
 int	 engine_busy(void);
@@ -82,6 +82,8 @@ void	 engine_idle(void);
 
 /* Opens the programs, which may be replaced on disk later.  Fatal. */
 void	 child_programs(void);
+/* The HTTP socket, for berth-http: without it there is none. */
+void	 child_listener(int fd);
 void	 child_killall(void);
 unsigned int child_count(void);
 

@@ -53,6 +53,7 @@ static int		 exes[SPAWN_PROGRAMS];
 static LIST_HEAD(, child) children = LIST_HEAD_INITIALIZER(children);
 static unsigned int	 nchildren;
 static uint32_t		 lastid;
+static int		 listener = -1;
 
 /* Of the next one: named so far. */
 static struct spawn_fd	 fds[SPAWN_FDS_MAX];
@@ -84,6 +85,12 @@ child_programs(void)
 	/* there is time for it now, and later it would be waited for */
 	if (env.torun)
 		(void)sealed_init();
+}
+
+void
+child_listener(int fd)
+{
+	listener = fd;
 }
 
 unsigned int
@@ -231,6 +238,10 @@ spawn_fill(struct spawn *sp, const struct msg_spawn *m,
 	sp->cgroups = cg != NULL ? cgroup_procs(cg) : NULL;
 	sp->nfds = nfds;
 	memcpy(sp->fds, fds, nfds * sizeof(fds[0]));
+	if (m->program == SPAWN_HTTP) {		/* nobody else accepts */
+		sp->nfds = HTTP_FD_LISTENER - SPAWN_FD_CHAN + 1;
+		sp->fds[sp->nfds - 1].fd = listener;
+	}
 	return (sp->exe == -1 ? -1 : 0);
 }
 
@@ -293,8 +304,8 @@ engine_on_spawn(void *arg, struct msg *m)
 	(void)arg;
 	if (s->child <= lastid || nfds == 0 || fds[0].fd == -1 ||
 	    (s->program == SPAWN_INIT && nfds < INIT_FD_LAYERS -
-	    SPAWN_FD_CHAN)) {
-		engine_broke("a process without a channel or number");
+	    SPAWN_FD_CHAN) || (s->program == SPAWN_HTTP && listener == -1)) {
+		engine_broke("a process without number, channel or listener");
 		return;
 	}
 	lastid = s->child;

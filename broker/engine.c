@@ -151,7 +151,7 @@ boot_id(char id[UUID_SIZE])
 
 /* All that it is told before it reads anybody else; it reads as we write. */
 static void
-engine_tell(struct chan *c, int listenfd)
+engine_tell(struct chan *c)
 {
 	struct msg_engine_start	 m;
 
@@ -169,8 +169,7 @@ engine_tell(struct chan *c, int listenfd)
 	    strlen(env.failed));
 	/* one that has ended already is seen to in the loop */
 	if ((chan_send(c, MSG_ENGINE_START, 0, &m, -1) == -1 ||
-	    config_tell(env.conf, c) == -1 || (listenfd != -1 &&
-	    chan_send(c, MSG_ENGINE_LISTENER, 0, NULL, listenfd) == -1) ||
+	    config_tell(env.conf, c) == -1 ||
 	    chan_send(c, MSG_ENGINE_GO, 0, NULL, -1) == -1) &&
 	    errno != EPIPE && errno != ECONNRESET)
 		fatal("berth-engine");
@@ -184,7 +183,7 @@ engine_tell(struct chan *c, int listenfd)
  * nobody to the rest of the host.
  */
 void
-engine_start(int listenfd)
+engine_start(void)
 {
 	struct spawn	 sp;
 	struct chan	 c;
@@ -210,9 +209,7 @@ engine_start(int listenfd)
 	close(sp.exe);
 	close(fds[1]);
 	chan_init(&c, fds[0], PEER_BROKER, PEER_ENGINE);
-	engine_tell(&c, listenfd);
-	if (listenfd != -1)
-		close(listenfd);
+	engine_tell(&c);
 	chan = evchan_new(env.base, fds[0], PEER_BROKER, PEER_ENGINE,
 	    dispatch_engine, engine_gone, NULL);
 	ev = event_new(env.base, pidfd, EV_READ, engine_reap, NULL);

@@ -20,7 +20,7 @@
 #define LINK_SEND_MS	1000	/* patience for the last words */
 
 void
-link_init(struct chan *c, enum peer self)
+link_init(struct chan *c, enum peer self, int last)
 {
 	socklen_t	 len;
 	int		 flags, type;
@@ -35,7 +35,7 @@ link_init(struct chan *c, enum peer self)
 	    fcntl(LINK_FD, F_SETFL, flags | O_NONBLOCK) == -1 ||
 	    fcntl(LINK_FD, F_SETFD, FD_CLOEXEC) == -1)
 		fatal("channel");
-	if (close_range(LINK_FD + 1, ~0U, 0) == -1)
+	if (close_range((unsigned int)last + 1, ~0U, 0) == -1)
 		fatal("close_range");
 	/* What we hold of a stranger's bytes is nobody else's to read. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)

@@ -4,7 +4,7 @@
  * What the workers share: they come up, lock themselves in and find their
  * channel to the broker.  The order in a worker's main() is
  *
- *	link_init(&c, PEER_X);		the channel, signals, no core
+ *	link_init(&c, PEER_X, LINK_FD);	the channel, signals, no core
  *	...				whatever needs the host's files
  *	link_sandbox(&box);		for ever
  *	event loop, X_UP
@@ -30,11 +30,11 @@ struct link_sandbox {
 
 /*
  * Becomes worker self: log_init, no core, not dumpable, SIGPIPE and SIGXFSZ
- * ignored, every descriptor above the channel closed, and the channel (fd 3)
+ * ignored, every descriptor above last closed, and the channel (fd 3)
  * non-blocking and close-on-exec in *c.  Fatal when fd 3 is no socket of the
  * right kind: then nobody is there to talk to.
  */
-void	 link_init(struct chan *c, enum peer self);
+void	 link_init(struct chan *c, enum peer self, int last);
 
 /*
  * Root, capabilities, limits, fence, filter, in this order, then what must

@@ -168,7 +168,7 @@ def test_idle_daemon(daemon, store):
     assert os.stat("/proc/%d/root" % e["pid"]).st_ino == os.stat(
         store.dir).st_ino
     assert limits(e["pid"])["Max processes"] == "0"
-    # the port and who asks for it: nothing else of the network
+    assert tcp(b) == tcp(h) == 1 and tcp(e) == 0
     assert not [t for t in targets(e).values() if t.startswith("/") and
                 t not in ("/null", "/dev/null", "/lock")], targets(e)
     assert h["uid"] == HTTP and set(h["namespaces"]) == ALL
@@ -188,6 +188,14 @@ def test_idle_daemon(daemon, store):
     table = store.ok("check", "--processes").stdout.splitlines()
     assert len(table) == 4 and table[0].split()[:3] == [
         "PID", "PROGRAM", "UID"]
+
+
+def tcp(p):
+    """Sockets of the host's TCP that a process holds: the port."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        inodes = {line.split()[9] for line in f}
+    return sum(t[len("socket:["):-1] in inodes
+               for t in targets(p).values() if t.startswith("socket:["))
 
 
 def status(pid):

@@ -105,7 +105,6 @@ bring_to(struct chan *c, uint32_t state)
 		tell(c, MSG_ENGINE_APP, sample(MSG_ENGINE_APP));
 	if (state < B_RUN)
 		return;
-	tell(c, MSG_ENGINE_LISTENER, NULL);
 	tell(c, MSG_ENGINE_GO, NULL);
 	await(c, MSG_ENGINE_UP);
 	if (state < B_SERVE)

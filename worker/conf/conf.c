@@ -227,7 +227,7 @@ main(void)
 	struct msg	 m;
 	size_t		 i;
 
-	link_init(&broker, PEER_CONF);
+	link_init(&broker, PEER_CONF, LINK_FD);
 	/* one question, one answer: nothing else goes on meanwhile */
 	if (fcntl(LINK_FD, F_SETFL, 0) == -1)
 		fatal("channel");

@@ -218,14 +218,6 @@ broker_on_engine_param(void *arg, struct msg *m)
 	    word;
 }
 
-void
-broker_on_engine_listener(void *arg, struct msg *m)
-{
-	(void)arg;
-	env.conf.listenfd = m->fd;
-	m->fd = -1;
-}
-
 /*
  * All is said.  What a dead broker left is put away before anybody is
  * served, and removed behind.
@@ -308,7 +300,6 @@ broker_init(void)
 	struct msg	 m;
 	int		 n;
 
-	env.conf.listenfd = -1;
 	chan_init(&out, BROKER_FD, PEER_ENGINE, PEER_BROKER);
 	if ((n = chan_recv(&out, &m)) == 0)
 		exit(1);

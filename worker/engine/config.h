@@ -41,7 +41,6 @@ struct config {
 	uint32_t insecure;	/* INSECURE_* */
 	uint32_t idbase;	/* host id of the containers' id 0 */
 	uint32_t idcount;
-	int	 listenfd;	/* the HTTP socket, or -1 */
 	struct config_app *apps;
 	size_t	 napps;		/* <= APPS_MAX */
 };

@@ -38,7 +38,7 @@ http_declare(void)
 	/* all of this before it has its turn to read */
 	evchan_room(child_chan(worker), APPS_MAX * (1 + PARAMS_MAX));
 	snprintf(hello.token, sizeof(hello.token), "%s", env.conf.token);
-	child_send(worker, MSG_HTTP_HELLO, 0, &hello, env.conf.listenfd);
+	child_send(worker, MSG_HTTP_HELLO, 0, &hello, -1);
 	explicit_bzero(&hello, sizeof(hello));
 	for (i = 0; i < napps; i++) {
 		memset(&app, 0, sizeof(app));
@@ -99,7 +99,6 @@ http_spawn(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	(void)arg;
-	/* it has the listening socket; no other network is there */
 	child_birth(&b, SPAWN_HTTP);
 	started = time(NULL);
 	if ((worker = child_start(&b, PEER_HTTP, dispatch_http, http_died,

@@ -156,7 +156,7 @@ main(void)
 {
 	struct fetch	*f = &fetch;
 
-	link_init(&last_words, PEER_FETCH);
+	link_init(&last_words, PEER_FETCH, LINK_FD);
 	/* an arena for each resolver thread would cost more than it gives */
 	mallopt(M_ARENA_MAX, 1);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)

@@ -16,6 +16,7 @@
 
 #include "../../common/log.h"
 #include "../../common/selftest.h"
+#include "../../proto/birth.h"
 #include "../../proto/evchan.h"
 #include "../link.h"
 #include "http.h"
@@ -25,7 +26,6 @@
 #define AS_MAX		(512 * MIB)
 
 static struct evchan	*broker;
-static int		 listen_fd = -1;
 
 uint64_t
 http_now(void)
@@ -46,8 +46,6 @@ static void
 http_on_http_hello(void *arg, struct msg *m)
 {
 	(void)arg;
-	listen_fd = m->fd;
-	m->fd = -1;
 	route_hello(&m->u.http_hello);
 	explicit_bzero(&m->u.http_hello, sizeof(m->u.http_hello));
 	evchan_phase(broker, PH_RUN);
@@ -75,9 +73,9 @@ http_on_http_go(void *arg, struct msg *m)
 {
 	(void)arg;
 	(void)m;
-	if (listen_fd == -1 || !route_complete())
+	if (!route_complete())
 		fatalx("broker: GO before all was said");
-	if (conn_listen(listen_fd) == -1)
+	if (conn_listen(HTTP_FD_LISTENER) == -1)
 		fatal("listening socket");
 }
 
@@ -177,7 +175,7 @@ main(void)
 	struct event_base	*base;
 	struct chan		 c;
 
-	link_init(&c, PEER_HTTP);
+	link_init(&c, PEER_HTTP, HTTP_FD_LISTENER);
 	if ((base = event_base_new()) == NULL)
 		fatalx("event_base_new");
 	broker = evchan_new(base, c.fd, PEER_HTTP, PEER_ENGINE, handlers,
