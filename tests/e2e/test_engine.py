@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 """Broker and engine: what one of them does to the other, and its end."""
+import contextlib
 import fcntl
 import os
+import resource
 import resource
 import shutil
 import socket
@@ -188,8 +190,9 @@ def test_descriptors_that_nobody_takes(store, registry):
             s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             crowd.append(s)
             s.connect(store.path("sock"))
-            for _ in range(10):
-                s.send(ask)
+            with contextlib.suppress(BrokenPipeError):  # one too many
+                for _ in range(10):
+                    s.send(ask)
         lib.await_true("too many", lambda: "oo many" in store.run(
             id_, "--", "true").stderr)
         assert d.alive(), d.lines
