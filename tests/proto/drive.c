@@ -206,6 +206,7 @@ fds_back(const char *when)
 		usleep(1000);
 	if (n != d.fds)
 		complain("%s: %d descriptors, %d before", when, n, d.fds);
+	d.fds = n;		/* once, not after each case to come */
 }
 
 long
@@ -247,6 +248,21 @@ engine_of(pid_t pid)
 	return (children_of(pid, list) > 0 ? list[0] : -1);
 }
 
+/* Once it has been the same for a while: a start may not be over yet. */
+static int
+fds_settled(void)
+{
+	int	 i, n, was = -1, same = 0;
+
+	for (i = 0; i < PATIENCE_MS && same < SETTLED_MS; i++) {
+		n = fds_open();
+		same = n == was ? same + 1 : 0;
+		was = n;
+		usleep(1000);
+	}
+	return (was);
+}
+
 void
 drive_base(void)
 {
@@ -262,7 +278,7 @@ drive_base(void)
 	canary();
 	d.nbase = children_of(d.pid, d.base);
 	d.engine = engine_of(d.pid);
-	d.fds = fds_open();
+	d.fds = fds_settled();
 }
 
 void

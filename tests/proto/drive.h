@@ -10,6 +10,7 @@
 
 /* For everything that the broker must do, on a slow machine too. */
 #define PATIENCE_MS	20000
+#define SETTLED_MS	100
 #define LIST_MAX	64
 
 struct drive {

@@ -229,7 +229,7 @@ kinds(void)
 			d.plan->named = p == SPAWN_INIT ? POD_FDS : 1;
 			/* who has our own channel may hear it instead */
 			d.plan->ping = kind != KIND_CHANNEL;
-			one(0, 0, what);
+			one(p == SPAWN_HTTP, 0, what);
 		}
 }
 
@@ -244,7 +244,7 @@ counted(uint32_t named, const char *path, enum program program, int die,
 	strcpy(p->path, path);
 	p->linger = (uint32_t)die;
 	p->ping = !die;
-	one(0, die, what);
+	one(program == SPAWN_HTTP, die, what);
 }
 
 static void
@@ -261,6 +261,12 @@ counts(void)
 	}
 	counted(POD_FDS - 1, "", SPAWN_INIT, 1, "a container without layers");
 	counted(POD_FDS - 1, "tmp", SPAWN_INIT, 0, "a container with one");
+	/* for one command there is no port */
+	plan_new(E_KINDS, MSG_SPAWN)->linger = 1;
+	packet_spawn(&d.plan->packet, SPAWN_HTTP, 1);
+	d.plan->named = 1;
+	d.plan->ping = 0;
+	one(0, 1, "berth-http without a listener");
 }
 
 /* It may be born with what lies beneath the store, and with nothing else. */
@@ -324,7 +330,7 @@ crowd(enum program program, uint32_t n, int deaf, const char *what)
 	p->repeat = n;
 	p->deaf = (uint32_t)deaf;
 	p->linger = 1;
-	one(0, 1, what);
+	one(program == SPAWN_HTTP, 1, what);
 	if (deaf && lines_with("it does not read its messages") != 1)
 		complain("%s: it said: %.300s", what, said);
 }
