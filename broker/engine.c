@@ -242,7 +242,7 @@ void
 engine_on_engine_log(void *arg, struct msg *m)
 {
 	(void)arg;
-	log_info("%s", m->u.engine_log.text);
+	log_pass((int)m->u.engine_log.priority, m->u.engine_log.text);
 }
 
 /*

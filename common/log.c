@@ -14,7 +14,7 @@
 static const char	*log_name = "berth";
 static int		 log_level;
 static int		 log_tosyslog;
-static void		(*log_line_to)(const char *);
+static void		(*log_line_to)(int, const char *);
 
 void
 log_init(const char *name, int verbose)
@@ -43,7 +43,7 @@ log_syslog(void)
 }
 
 void
-log_to(void (*to)(const char *))
+log_to(void (*to)(int, const char *))
 {
 	log_line_to = to;
 }
@@ -81,7 +81,7 @@ log_encode(char *dst, size_t dstsize, const void *src, size_t srclen)
 
 /* error: 0, or the errno whose text ends the line. */
 static void
-log_line(int error, const char *fmt, va_list ap)
+log_line(int priority, int error, const char *fmt, va_list ap)
 {
 	char	 line[2048];
 	size_t	 off;
@@ -104,13 +104,12 @@ log_line(int error, const char *fmt, va_list ap)
 	}
 	line[off] = '\0';
 	if (log_line_to != NULL) {
-		log_line_to(line + strlen(log_name) + 2);
+		log_line_to(priority, line + strlen(log_name) + 2);
 		errno = saved_errno;
 		return;
 	}
 	if (log_tosyslog) {
-		syslog(error != 0 ? LOG_WARNING : LOG_INFO, "%s",
-		    line + strlen(log_name) + 2);
+		syslog(priority, "%s", line + strlen(log_name) + 2);
 		errno = saved_errno;
 		return;
 	}
@@ -126,7 +125,7 @@ log_warn(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_line(errno, fmt, ap);
+	log_line(LOG_WARNING, errno, fmt, ap);
 	va_end(ap);
 }
 
@@ -136,7 +135,7 @@ log_warnx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_line(0, fmt, ap);
+	log_line(LOG_WARNING, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -146,7 +145,7 @@ log_info(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_line(0, fmt, ap);
+	log_line(LOG_INFO, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -158,8 +157,17 @@ log_debug(const char *fmt, ...)
 	if (log_level < 1)
 		return;
 	va_start(ap, fmt);
-	log_line(0, fmt, ap);
+	log_line(LOG_DEBUG, 0, fmt, ap);
 	va_end(ap);
+}
+
+void
+log_pass(int priority, const char *line)
+{
+	if (log_tosyslog)
+		syslog(priority, "%s", line);
+	else
+		log_warnx("%s", line);
 }
 
 void
@@ -168,7 +176,7 @@ fatal(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_line(errno, fmt, ap);
+	log_line(LOG_ERR, errno, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -179,7 +187,7 @@ fatalx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_line(0, fmt, ap);
+	log_line(LOG_ERR, 0, fmt, ap);
 	va_end(ap);
 	exit(1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
-/* Messages for people: one line each on standard error (or syslog later). */
+/* Messages for people: one line each, on standard error or to syslog(3). */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
@@ -13,8 +13,13 @@ void	 log_verbose(int verbose);
 int	 log_getverbose(void);
 /* From now on to syslog(3), not to standard error. */
 void	 log_syslog(void);
-/* From now on to this function, one line without name or newline. */
-void	 log_to(void (*)(const char *line));
+/*
+ * From now on to this function: a priority of syslog(3), and one line
+ * without name or newline.
+ */
+void	 log_to(void (*)(int priority, const char *line));
+/* What another process has to say: its priority, and the line. */
+void	 log_pass(int priority, const char *line);
 /* With ": " and strerror(errno) behind it; errno is left as it was. */
 void	 log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void	 log_warnx(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
 /* The checks of what the broker alone receives. */
+#include <syslog.h>
+
 #include "msg_check.h"
 
 CHECK(conf_open)
@@ -33,6 +35,12 @@ CHECK(opaque_param)
 {
 	(void)m;
 	return (1);
+}
+
+CHECK(engine_log)
+{
+	return (m->priority >= LOG_ERR && m->priority <= LOG_DEBUG &&
+	    valid_text(m->text, sizeof(m->text)));
 }
 
 /*

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "../../proto/chan.h"
@@ -83,11 +84,12 @@ deed_twice(void)
 static void
 deed_words(void)
 {
-	struct msg_text	 m;
-	int		 i;
+	struct msg_engine_log	 m;
+	int			 i;
 
 	for (i = 0; i < 100; i++) {
 		memset(&m, 0, sizeof(m));
+		m.priority = LOG_INFO;
 		snprintf(m.text, sizeof(m.text), "last word %d", i);
 		say(MSG_ENGINE_LOG, &m, -1);
 	}

@@ -5,7 +5,6 @@ import contextlib
 import fcntl
 import os
 import resource
-import resource
 import shutil
 import socket
 import struct

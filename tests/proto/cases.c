@@ -45,7 +45,7 @@ static const struct {
 static const char *const texts[] = { "", "a", "127.0.0.1:1/a:b",
     "sha256:" HEX64, "sha512-" HEX64 HEX64,
     "01234567-89ab-4cde-8f01-23456789abcd" };
-static const uint64_t ints[] = { 0, 1, 15, 125, 200, 65536 };
+static const uint64_t ints[] = { 0, 1, 6, 15, 125, 200, 65536 };
 static const char raws[] = "\0a/";
 #define NTEXTS	(sizeof(texts) / sizeof(texts[0]))
 #define NINTS	(sizeof(ints) / sizeof(ints[0]))

@@ -7,7 +7,8 @@ ABUSE	 = $(addprefix tests/proto/,abuse.o alone.o broker.o drive.o engine.o \
 	   states.o floods.o packet.o cases.o) common/spawn.o $(PROTO_ALL) \
 	   $(COMMON)
 
-$(OUT)/gen/fields.h: tests/proto/fields.py proto/birth.h proto/msg.h
+$(OUT)/gen/fields.h: tests/proto/fields.py proto/birth.h \
+    proto/msg_broker.h proto/msg.h
 	@mkdir -p $(@D)
 	$(PYTHON) $^ > $@.tmp && mv $@.tmp $@
 $(OUT)/obj/tests/proto/cases.o: | $(OUT)/gen/fields.h

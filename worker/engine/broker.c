@@ -125,13 +125,19 @@ broker_sweep(const char *uuid)
 	(void)say(MSG_SPAWN_SWEEP, 0, &m, -1);
 }
 
+/* A stranger's bytes in it have been encoded where they were put there. */
 static void
-say_line(const char *line)
+say_line(int priority, const char *line)
 {
-	struct msg_text	 m;
+	struct msg_engine_log	 m;
+	char			*p;
 
 	memset(&m, 0, sizeof(m));
-	log_encode(m.text, sizeof(m.text), line, strlen(line));
+	m.priority = (uint32_t)priority;
+	snprintf(m.text, sizeof(m.text), "%s", line);
+	for (p = m.text; *p != '\0'; p++)
+		if (*p < 0x20 || *p >= 0x7f)
+			*p = '?';
 	(void)say(MSG_ENGINE_LOG, 0, &m, -1);
 }
 
