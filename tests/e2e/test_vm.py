@@ -34,12 +34,12 @@ def ramfs(registry, tmp_path_factory):
 def boot(ramfs, tmp_path):
     guests = []
 
-    def start(script):
+    def start(script, options=""):
         disk = tmp_path / "disk"
         if not disk.exists():
             vm.disk(disk, 512)
         guests.append(vm.Guest(ramfs, BASICS + script, str(tmp_path),
-                               str(disk)))
+                               str(disk), options))
         return guests[-1]
     yield start
     for g in guests:
@@ -76,6 +76,29 @@ def test_limits_of_cgroup_v2(boot):
     assert "can't fork: Resource temporarily unavailable" in text
     assert "overlayfs:" not in text, "a line in the kernel's log"
     assert text.split("bomb: ")[1].count("\n") == 1, "something is left"
+
+
+CLOCKS = """
+printf 'store "/store/b"\\nlisten on 127.0.0.1 port 8080\\n' >/tmp/conf
+trap 'cat /tmp/said' EXIT
+berthd -d -f /tmp/conf 2>/tmp/said &
+until [ -S /store/b/sock ]; do sleep 0.1; done
+berth --connect=/store/b/sock --insecure-options=image,http fetch $R || exit 11
+sleep 12	# libevent sets its clock every five seconds
+wget -q -O - http://127.0.0.1:8080/health || exit 13
+$B run $R -- date +%s || exit 14
+kill $!
+wait $! || exit 15
+$B fetch --pull-policy=update $R || exit 16
+$B image verify $(ls /store/b/images) || exit 17
+$B image export --layered $(ls /store/b/images) /tmp/x.aci || exit 18
+"""
+
+
+def test_clocks_that_are_system_calls(boot):
+    """As on a host whose clock source the vdso cannot read."""
+    text = boot(CLOCKS, "vdso=0").end()
+    assert "killed" not in text, text
 
 
 CUT = """

@@ -170,7 +170,7 @@ def disk(path, mib):
 class Guest:
     """Boots at once; what it prints is in .text as it comes."""
 
-    def __init__(self, ramfs, script, top, hard=None):
+    def __init__(self, ramfs, script, top, hard=None, boot=""):
         image, _ = kernel()
         own = os.path.join(top, "own.cpio")
         a = Archive()
@@ -183,7 +183,7 @@ class Guest:
                 "2", "-m", "1200", "-cpu", "max", "-nodefaults",
                 "-no-reboot", "-display", "none", "-serial", "stdio",
                 "-kernel", image, "-initrd", own,
-                "-append", "console=ttyS0 quiet panic=-1 rdinit=/first"]
+                "-append", "console=ttyS0 quiet panic=-1 rdinit=/first " + boot]
         if hard:
             argv += ["-drive", "file=%s,if=none,id=d,format=raw" % hard,
                      "-device", "nvme,drive=d,serial=1"]

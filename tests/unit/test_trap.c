@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../common/fence.h"
@@ -30,6 +31,7 @@
 #include "../../common/selftest.h"
 #include "../../common/trap.h"
 #include "conf.bpf.h"
+#include "engine.bpf.h"
 #include "fetch.bpf.h"
 #include "http.bpf.h"
 #include "init.bpf.h"
@@ -39,12 +41,14 @@ static const struct filter {
 	const char			*name;
 	const struct sock_filter	*prog;
 	const size_t			*len;
+	int				 loop;	/* libevent's */
 } filters[] = {
-	{ "conf", conf_filter, &conf_filter_len },
-	{ "fetch", fetch_filter, &fetch_filter_len },
-	{ "http", http_filter, &http_filter_len },
-	{ "init", init_filter, &init_filter_len },
-	{ "unpack", unpack_filter, &unpack_filter_len },
+	{ "conf", conf_filter, &conf_filter_len, 0 },
+	{ "engine", engine_filter, &engine_filter_len, 1 },
+	{ "fetch", fetch_filter, &fetch_filter_len, 1 },
+	{ "http", http_filter, &http_filter_len, 1 },
+	{ "init", init_filter, &init_filter_len, 0 },
+	{ "unpack", unpack_filter, &unpack_filter_len, 0 },
 };
 
 /* What no helper may do once it is locked in. */
@@ -139,6 +143,27 @@ test_denied(void **state)
 				    filters[i].name, denied[k].nr, status);
 		}
 	}
+}
+
+/* libevent's, where the vdso cannot read the host's clock source. */
+static void
+test_clocks(void **state)
+{
+	static const struct denied	 clocks[] = {
+		{ SYS_clock_gettime, CLOCK_MONOTONIC, 0 },
+		{ SYS_gettimeofday, 0, 0 },
+#ifdef SYS_time
+		{ SYS_time, 0, 0 },
+#endif
+	};
+	size_t				 i, k;
+
+	(void)state;
+	needs_filter();
+	for (i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
+		for (k = 0; filters[i].loop &&
+		    k < sizeof(clocks) / sizeof(clocks[0]); k++)
+			assert_int_equal(behind(&filters[i], &clocks[k]), 0);
 }
 
 /* What fn writes to standard error, and how it ends. */
@@ -281,6 +306,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_clocks),
 		cmocka_unit_test(test_trap),
 		cmocka_unit_test(test_selftest),
 		cmocka_unit_test(test_fence),
