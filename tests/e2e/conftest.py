@@ -190,9 +190,8 @@ def nothing_left(scratch, registry):
                 if k != "cgroups" or ours(x, watched)] + [
             x for s in watched for x in s.leftovers()]
     end = time.monotonic() + 30
-    while left() and time.monotonic() < end:
+    while (rest := left()) and time.monotonic() < end:
         time.sleep(0.02)
-    rest = left()
     lib.kill(lib.descendants().keys() - {       # for the tests that follow
         int(x.split()[0]) for x in before["processes"]})
     while _stores:

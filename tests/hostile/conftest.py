@@ -206,9 +206,9 @@ class Bench:
     def settled(self, before):
         """A private broker may still be tidying up: it gets time."""
         end = time.monotonic() + 30
-        while self.left(before) and time.monotonic() < end:
+        while (left := self.left(before)) and time.monotonic() < end:
             time.sleep(0.005)
-        assert self.left(before) == [], "left behind"
+        assert left == [], "left behind"
 
     # Judgement.
 
