@@ -131,6 +131,11 @@ spawn(const struct spawn *sp, int *pidfd)
 	MUST(sp->samecount == 0 && sp->owner == ENGINE);
 	MUST(sp->nfds >= (p == SPAWN_INIT ? 7 : 1));
 	MUST(sp->nfds <= SPAWN_FDS_MAX && sp->fds[0].fd != -1);
+	MUST(p != SPAWN_HTTP || (sp->nfds == 2 && sp->fds[1].fd != -1));
+	for (i = 0; i < sp->nfds; i++)
+		/* the listener is berth-http's alone */
+		MUST((sp->fds[i].fd == listener) == (p == SPAWN_HTTP &&
+		    i == HTTP_FD_LISTENER - SPAWN_FD_CHAN));
 	for (i = 0; i < sp->nfds; i++)
 		if (sp->fds[i].fd == -1)
 			check_path(sp->fds[i].path);
@@ -213,6 +218,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	env.conf = &conf;
 	MUST((env.base = event_base_new()) != NULL);
 	child_programs();
+	child_listener(open("/dev/null", O_RDWR | O_CLOEXEC));
+	MUST(listener != -1);
 	MUST(sealed_init() != -1);
 	return (0);
 }
