@@ -48,7 +48,7 @@ def test_one(scratch, shared):
 
 
 def test_sample(scratch, shared):
-    work(scratch, shared, "sample", 60, 100)
+    work(scratch, shared, "sample", 60, 200)
 
 
 @pytest.mark.parametrize("kib", [32, 64, 128, 256, 512, 768, 1024, 1280,
