@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 """README.md of the corpus, made of the rows, the ledger and peers.json."""
