@@ -84,5 +84,6 @@ def make():
 
 
 if __name__ == "__main__":
+    text = make()
     with open(README, "w", encoding="utf-8") as f:
-        f.write(make())
+        f.write(text)
