@@ -249,8 +249,12 @@ int
 main(int argc, char *argv[])
 {
 	struct options	 o;
+	sigset_t	 none;
 
 	setup_streams();
+	/* what our parent blocked would never reach us, nor our children */
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* ahead of the first child: what is ignored is asked once */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

@@ -222,15 +222,12 @@ child_signals(void)
 {
 	const struct disposition dfl = { 0, { 0, 0, 0 } };
 	const uint64_t		 ignored = signals_ignored();
-	sigset_t		 none;
 	int			 i;
 
 	for (i = 1; i < NSIG; i++)
 		if ((ignored & 1ULL << (i - 1)) != 0)
 			(void)syscall(SYS_rt_sigaction, i, &dfl, NULL,
 			    NSIG / 8);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /*

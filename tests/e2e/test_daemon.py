@@ -143,6 +143,31 @@ def test_it_may_open_as_many_files_as_root_lets_it(store):
         assert p.wait(20) == 0
 
 
+def test_signals_that_its_parent_blocked(store):
+    """Some supervisors block what they wait for, and start us like that."""
+    def block():
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    conf = store.dir + ".conf"
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write('store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+            store.dir, lib.free_port()))
+    p = subprocess.Popen([lib.BERTHD, "-d", "-f", conf], preexec_fn=block,
+                         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        lib.await_true("a daemon", lambda: lib.daemon_on(store))
+        lib.await_true("the HTTP worker", lambda: children(p.pid,
+                                                           "berth-http"))
+        for pid in [p.pid, *lib.descendants(p.pid)]:
+            with open("/proc/%d/status" % pid, encoding="ascii") as f:
+                blocked, = [x.split()[1] for x in f if "SigBlk" in x]
+            assert int(blocked, 16) == 0
+        p.terminate()
+        assert p.wait(20) == 0
+    finally:
+        p.kill()
+        p.wait()
+
+
 def test_idle_it_is_three_processes(daemon):
     lib.await_true("the HTTP worker", lambda: sorted(lib.descendants(
         daemon.proc.pid).values()) == ["berth-engine", "berth-http"])
