@@ -129,6 +129,21 @@ def test_a_store_without_marks_is_seen(store):
     assert sum_up.startswith("berth: this host cannot run containers: ")
 
 
+def test_a_store_on_an_overlay_is_seen(store):
+    """As in a container without a volume: a fetch works, no run does."""
+    os.mkdir(store.dir)
+    r = lib.command(["unshare", "-m", "sh", "-ec", 'cd "$1"; shift; '
+                     "mkdir lower upper work view; mount -t overlay -o "
+                     "lowerdir=lower,upperdir=upper,workdir=work x view; "
+                     '"$@"', "sh", store.dir, lib.BERTH,
+                     "--dir=%s/view/store" % store.dir, "check",
+                     "--format=json"])
+    row = lacking(r)["store's file system"]
+    assert row["required"] and row["detail"] == store.dir + "/view"
+    assert row["error"] == "Invalid argument"
+    assert row["lack"].startswith("an overlay, as most containers' root,")
+
+
 # Its processes.
 
 @pytest.fixture

@@ -5,8 +5,11 @@
  * was tried by a child a moment ago; no version is asked for.
  */
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+
+#include <linux/magic.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,10 +99,11 @@ probe_one(const struct probe *p, struct result *r)
 
 /* Whether a file can be marked as overlayfs does, where the store is. */
 static void
-probe_store(const struct options *o, struct result *r)
+probe_store(const struct options *o, struct probe *p, struct result *r)
 {
-	char	 path[PATH_MAX], *slash;
-	int	 fd;
+	char		 path[PATH_MAX], *slash;
+	struct statfs	 fs;
+	int		 fd;
 
 	memset(r, 0, sizeof(*r));
 	if (connect_store(o, path) == -1) {
@@ -114,6 +118,12 @@ probe_store(const struct options *o, struct result *r)
 	fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd == -1 || fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) == -1)
 		r->error = errno;
+	else if (fstatfs(fd, &fs) == 0 &&
+	    fs.f_type == OVERLAYFS_SUPER_MAGIC) {
+		r->error = EINVAL;	/* the kernel's word for it */
+		p->lack = "an overlay, as most containers' root, cannot have "
+		    "another's changes";
+	}
 	if (fd != -1)
 		close(fd);
 }
@@ -152,11 +162,11 @@ print_one(const struct probe *p, const struct result *r, int json, int first)
 static int
 check_host(const struct options *o)
 {
-	static const struct probe	 store = { "store's file system", 1,
-					    NULL, 0, "no layer can be stored, "
-					    "which takes user.* attributes" };
-	struct result			 r;
-	size_t				 i, missing = 0;
+	struct probe	 store = { "store's file system", 1, NULL, 0,
+			    "no layer can be stored, which takes user.* "
+			    "attributes" };
+	struct result	 r;
+	size_t		 i, missing = 0;
 
 	if (o->json)
 		putchar('[');
@@ -168,7 +178,7 @@ check_host(const struct options *o)
 		print_one(&probes[i], &r, o->json, i == 0);
 		fflush(stdout);
 	}
-	probe_store(o, &r);
+	probe_store(o, &store, &r);
 	missing += r.error != 0;
 	print_one(&store, &r, o->json, 0);
 	if (o->json)
