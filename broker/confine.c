@@ -5,7 +5,9 @@
  * not with all of it.
  */
 #include <linux/capability.h>
+#include <sys/syscall.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@
 #define CAPS_KEPT	(CAP(SETUID) |	/* to write a helper's uid_map, and \
 					 * to look up paths as the engine */ \
 			    CAP(SETGID) | /* and its gid_map */ \
-			    CAP(DAC_OVERRIDE)) /* a cgroup while we do so */
+			    CAP(DAC_OVERRIDE)) /* others' store and cgroups */
 
 /* True when the host's switch at path has this value. */
 static int
@@ -64,4 +66,8 @@ confine(void)
 		fatal("capabilities");
 	if (sandbox_seccomp(broker_filter, broker_filter_len) == -1)
 		fatal("system call filter");
+	/* what nothing and what the filter alone forbids: are both in force? */
+	if (!SANDBOX_SANITIZED && (chroot("/") != -1 || errno != EPERM ||
+	    syscall(SYS_get_mempolicy, 0, 0, 0, 0, 0) != -1 || errno != EPERM))
+		fatalx("not confined");
 }

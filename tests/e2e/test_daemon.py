@@ -433,3 +433,21 @@ def test_many_at_once_while_the_engine_is_busy(daemon, store):
     assert len(all_) > 100
     store.ok("image", "list")
     assert daemon.alive()
+
+
+@pytest.mark.parametrize("options", [(), ("-d",)])
+def test_descriptors_of_the_caller(store, options):
+    """None is kept: whoever reads a pipe would wait for its end for ever."""
+    conf = store.dir + ".conf"
+    with open(conf, "w", encoding="ascii") as f:
+        f.write('store "%s"\nlisten on 127.0.0.1 port %d\n' % (
+            store.dir, lib.free_port()))
+    r, w = os.pipe()
+    p = subprocess.Popen([lib.BERTHD, *options, "-f", conf], pass_fds=[w],
+                         stderr=subprocess.DEVNULL)
+    os.close(w)
+    with open(r, "rb") as f:
+        assert f.read() == b""          # the daemon goes on
+    pid = lib.await_true("the daemon", lambda: lib.daemon_on(store))
+    os.kill(pid, signal.SIGTERM)
+    p.wait()
