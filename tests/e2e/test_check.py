@@ -8,6 +8,8 @@ import os
 import re
 import signal
 import socket
+import stat
+import subprocess
 import threading
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 import lib
 
 BASE = 0x70000000                       # the container range, and
-HTTP, FETCH, ENGINE = range(BASE + 65536, BASE + 65539)  # ids behind it
+HTTP, FETCH, ENGINE, CONF = range(BASE + 65536, BASE + 65540)  # behind it
 ALL = {"user", "mnt", "pid", "ipc", "uts", "net"}
 BROKER_CAPS = "c2"                      # DAC_OVERRIDE SETGID SETUID
 ENGINE_CAPS = "3"                       # CHOWN DAC_OVERRIDE, in its own
@@ -311,6 +313,105 @@ def test_fetching(store):
         p.wait()
         p.stdout.close()
         p.stderr.close()
+
+
+UNPACK_CAPS = "8000001b"        # CHOWN DAC_OVERRIDE FOWNER FSETID SETFCAP
+UNPACK_JOBS = {                 # how slow blobs come, capabilities, more fds
+    # the config does not come to its end
+    "documents": ("1", "0", {"memfd"}),
+    # that is over by now, and the layer is not
+    "layer": ("2k", UNPACK_CAPS, {"stage", "blob", "pipe"})}
+
+
+def kind(pid, fd, target):
+    """What a descriptor of an unpacker is."""
+    if target.startswith("/memfd:"):
+        return "memfd"
+    if target.startswith("/"):
+        st = os.stat("/proc/%d/fd/%d" % (pid, fd))
+        return "stage" if stat.S_ISDIR(st.st_mode) else "blob"
+    return target.split(":")[0]
+
+
+@pytest.mark.skipif(lib.SANITIZED, reason="a sanitizer's build has no filter")
+@pytest.mark.parametrize("job", UNPACK_JOBS)
+def test_unpacking(store, registry, tmp_path, job):
+    rate, caps, more = UNPACK_JOBS[job]
+    slow = lib.Nginx(str(tmp_path / "slow"), """
+      server { listen 127.0.0.1:PORT;
+        location ~ /blobs/ { proxy_pass http://%(r)s; limit_rate %(rate)s;
+          proxy_set_header Host $http_host; }
+        location / { proxy_pass http://%(r)s;
+          proxy_set_header Host $http_host; } }
+    """ % {"r": registry.addr, "rate": rate})
+    os.mkdir(store.dir, 0o700)          # check asks for one that is there
+    p = store.popen(lib.INSECURE, "fetch", slow.ref("busybox"))
+    try:
+        u = lib.await_true("an unpacker at this job", lambda: [
+            x for x in processes(store).get("berth-unpack", [])
+            if x["seccomp_filters"] == 2 and x["cap_effective"] == caps])[0]
+        assert u["uid"] == BASE and set(u["namespaces"]) == ALL
+        assert u["cap_effective"] == u["cap_bounding"] == caps
+        assert u["seccomp"] == "filter" and u["no_new_privs"]
+        fds = targets(u)
+        assert fds.pop(0) == fds.pop(1) == "/dev/null"
+        fds.pop(2)
+        assert fds.pop(3).startswith("socket:"), fds
+        assert {kind(u["pid"], *x) for x in fds.items()} == more, fds
+        assert limits(u["pid"])["Max core file size"] == "0"
+        assert limits(u["pid"])["Max open files"] == "1024"
+        # of the host's files it has its stage, or an empty directory
+        root = "/proc/%d/root" % u["pid"]
+        assert os.path.samefile(root, "/proc/%d/fd/4" % u["pid"]) if \
+            job == "layer" else os.listdir(root) == []
+    finally:
+        p.kill()
+        p.wait()
+        slow.stop()
+        p.stdout.close()
+        p.stderr.close()
+
+
+@pytest.mark.skipif(lib.SANITIZED, reason="a sanitizer's build has no filter")
+def test_configuring(store):
+    """It waits for whoever reads what berthd -nn lets it print."""
+    os.mkdir(store.dir, 0o700)
+    conf = store.dir + ".conf"
+    with open(conf, "w") as f:
+        f.write('store "%s"\nlisten on 127.0.0.1 port 1\n' % store.dir)
+    r, w = os.pipe()
+    os.set_blocking(w, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(w, b"x" * 4096)
+    os.set_blocking(w, True)
+    # where its broker stands is how check finds it
+    p = subprocess.Popen([lib.BERTHD, "-nn", "-f", conf], stdout=w,
+                         stdin=subprocess.DEVNULL, cwd=store.dir)
+    try:
+        c = lib.await_true("berth-conf at its print", lambda: [
+            x for x in processes(store).get("berth-conf", [])
+            if os.readlink("/proc/self/fd/%d" % w) in targets(x).values()])[0]
+        assert c["uid"] == CONF and set(c["namespaces"]) == ALL
+        assert c["cap_effective"] == c["cap_bounding"] == "0"
+        assert c["seccomp"] == "filter" and c["no_new_privs"]
+        # no broker has confined itself yet whose filter it could inherit
+        assert c["seccomp_filters"] == 1
+        # its channel and what it prints to; the files that it read are closed
+        fds = targets(c)
+        assert fds.pop(0) == fds.pop(1) == "/dev/null"
+        fds.pop(2)
+        assert {t.split(":")[0] for t in fds.values()} == {
+            "socket", "pipe"} and len(fds) == 2, fds
+        assert limits(c["pid"])["Max processes"] == "0"
+        assert limits(c["pid"])["Max open files"] == "16"
+        assert os.listdir("/proc/%d/root" % c["pid"]) == []
+    finally:
+        os.close(w)
+        with open(r, "rb") as f:
+            text = f.read()
+        assert p.wait(20) == 0
+    assert text.lstrip(b"x").startswith(b"store ")
 
 
 def test_nobody_else_looks_into_them(daemon, store):
