@@ -2,9 +2,12 @@
 # Copyright (c) 2026 The berth authors
 """Which addresses a fetch connects to, in a network of its own that has
 public, private and forbidden ones: whoever would connect, would be seen."""
+import contextlib
 import ctypes
 import json
 import os
+import socket
+import struct
 import subprocess
 import threading
 
@@ -51,28 +54,34 @@ class Net:
         assert self.holder.stdout.readline() == b"up\n"
         self.path = "/proc/%d/ns/net" % self.holder.pid
 
-    def serve(self, host):
-        """A registry that listens on host there."""
+    def serve(self, host, server=Fake):
+        """A registry that listens on host there, or another server."""
         def inside():
             libc = ctypes.CDLL(None, use_errno=True)
             fd = os.open(self.path, os.O_RDONLY)
             # of this thread alone; its sockets stay there
             assert libc.setns(fd, CLONE_NEWNET) == 0
             os.close(fd)
-            self.servers.append(Fake(self.layout, host=host))
+            self.servers.append(server(self.layout, host=host))
         t = threading.Thread(target=inside)
         t.start()
         t.join()
         return self.servers[-1]
 
-    def fetch(self, store, ref, *hosts):
+    def fetch(self, store, ref, *hosts, resolv=None):
         """Fetches there; hosts: further lines "ADDRESS NAME"."""
-        path = os.path.join(self.top, "hosts")
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(HOSTS + "".join(x + "\n" for x in hosts))
+        script = ""
+        for name, text in ("hosts", HOSTS + "".join(
+                x + "\n" for x in hosts)), ("resolv.conf", resolv):
+            if text is None:
+                continue
+            path = os.path.join(self.top, name)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            script += 'mount --bind "$0/%s" /etc/%s; ' % (name, name)
         return lib.command(
             ["nsenter", "--net=" + self.path, "unshare", "-m", "sh", "-ec",
-             'mount --bind "$0" /etc/hosts; exec "$@"', path,
+             script + 'exec "$@"', self.top,
              *store.argv(INSECURE, "fetch", "docker://" + ref)])
 
     def stop(self):
@@ -81,6 +90,53 @@ class Net:
         self.holder.kill()
         self.holder.wait()
         self.holder.stdout.close()
+
+
+class Names:
+    """A name server: all names are at PUBLIC.  A datagram does not hold its
+    answer, so that it is asked again over TCP."""
+
+    def __init__(self, _, host):
+        self.asked = []
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind((host, 53))
+        self.tcp = socket.create_server((host, 53))
+        for fn in self.datagrams, self.connections:
+            threading.Thread(target=fn, daemon=True).start()
+
+    def answer(self, q, how):
+        """Its question alone, or with an address where one was asked for."""
+        self.asked.append(how)
+        end = q.index(b"\0", 12) + 5
+        full = how == "tcp" and q[end - 4:end - 2] == b"\0\1"
+        a = q[:2] + struct.pack(">5H", 0x8180 if how == "tcp" else 0x8380,
+                                1, full, 0, 0) + q[12:end]
+        return a if not full else a + struct.pack(
+            ">HHHIH", 0xc00c, 1, 1, 60, 4) + socket.inet_aton(PUBLIC)
+
+    def datagrams(self):
+        while True:
+            q, who = self.udp.recvfrom(4096)
+            if not q:
+                return
+            self.udp.sendto(self.answer(q, "udp"), who)
+
+    def connections(self):
+        while True:
+            try:
+                c, _ = self.tcp.accept()
+            except OSError:
+                return
+            with c, c.makefile("rb") as f:
+                while len(n := f.read(2)) == 2:
+                    a = self.answer(f.read(int.from_bytes(n, "big")), "tcp")
+                    c.sendall(struct.pack(">H", len(a)) + a)
+
+    def stop(self):
+        for s in self.tcp, self.udp:
+            # a socket of datagrams wakes its thread and complains
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -113,6 +169,17 @@ def ok(r):
 
 
 # What a name of nobody's leads to.
+
+@pytest.mark.parametrize("options, asked", [
+    ("", {"udp", "tcp"}), ("options use-vc\n", {"tcp"})])
+def test_names_over_tcp(store, net, options, asked):
+    """An answer of many addresses, or a resolv.conf that asks for it."""
+    names = net.serve("127.0.0.1", Names)
+    s = net.serve(PUBLIC)
+    ok(net.fetch(store, "far.test:%d/x" % s.port,
+                 resolv="nameserver 127.0.0.1\n" + options))
+    assert set(names.asked) == asked
+
 
 @pytest.mark.parametrize("address, why", [
     ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"),
