@@ -90,6 +90,7 @@ static const struct {
 	C(O_ACCMODE), C(O_RDONLY), C(O_WRONLY), C(O_RDWR), C(O_CREAT),
 	C(S_IFMT), C(S_IFCHR), C(S_IFBLK),
 	C(TIOCSTI), C(TIOCLINUX), C(TIOCGWINSZ), C(TCGETS), C(FIONREAD),
+	C(SIOCGIFINDEX),
 	C(PR_SET_NAME), C(PR_SET_DUMPABLE), C(PR_SET_PDEATHSIG),
 #undef C
 	{ "INT_MASK", 0xffffffffU }	/* for an argument that is an int */

@@ -181,6 +181,15 @@ def test_names_over_tcp(store, net, options, asked):
     assert set(names.asked) == asked
 
 
+@pytest.mark.parametrize("scope", ["lo", "nonesuch"])
+def test_name_server_of_one_link(store, net, scope):
+    """As a router's advertisement names one."""
+    net.serve("127.0.0.1", Names)
+    s = net.serve(PUBLIC)
+    ok(net.fetch(store, "far.test:%d/x" % s.port, resolv="options timeout:1\n"
+                 "nameserver fe80::1%%%s\nnameserver 127.0.0.1\n" % scope))
+
+
 @pytest.mark.parametrize("address, why", [
     ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"),
     ("::1", "loopback"), ("::ffff:127.0.0.1", "loopback"),
