@@ -46,12 +46,18 @@ KILLS = ("sendmsg recvmsg renameat2 rename write mkdir openat clone3 execve "
          "execveat unlink flock close ftruncate mount pivot_root wait4 "
          "exit_group sendfile read fchownat mkdirat rmdir epoll_wait accept4 "
          "setfsuid pidfd_send_signal lchown symlink pipe2 socketpair")
+# Of these a kernel may write less than it was told to.
+SHORT = {"berth-engine": "write sendfile", "berth-fetch": "write",
+         "berth-unpack": "write pwrite64 sendfile"}
 WHEN = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 COMMANDS = ("fetch", "run", "stop", "adopt")
 # By a command line and all that it starts, once on a store that is root's
-# still; a daemon's start; by a daemon of whose processes one is befallen.
+# still; a daemon's start; by a daemon of whose processes one is befallen, or
+# all that it starts of one program.
 OPERATIONS = (*COMMANDS, "start", *("%s-%s" % (who, c) for who in (
     "berthd", "berth-engine") for c in COMMANDS[:3]))
+HELPERS = ("berth-fetch-fetch", "berth-unpack-fetch", "berth-unpack-run",
+           "berth-init-run", "berth-init-stop", "berth-http-ask")
 # How many cgroups has a pod with these limits?
 CGROUPS = (2 if os.path.isdir("/sys/fs/cgroup/pids") else
            1 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 0)
@@ -63,13 +69,26 @@ def points(most, everything):
     most says how often any process of an operation makes a call."""
     acts = [(c, "error=" + e) for e, calls in ERRORS.items()
             for c in calls.split()]
-    acts += [(c, "signal=KILL") for c in KILLS.split()]
-    for op in OPERATIONS:
-        for c, act in acts:
+    kills = [(c, "signal=KILL") for c in KILLS.split()]
+    for op in OPERATIONS + HELPERS:
+        short = [(c, "short") for c in SHORT.get(op.rsplit("-", 1)[0],
+                                                 "").split()]
+        for c, act in kills + short + (acts if op in OPERATIONS else []):
             n = most[op].get(c, 0)
             for when in range(1, min(n, 200) + 1) if everything else WHEN:
                 if when <= n:
                     yield op, c, act, when
+
+
+CONF = """store "%s"
+listen on 127.0.0.1 port %d
+"""
+APP = """insecure-options { image http }
+app "short" {
+	image "%s"
+	exec "/bin/true"
+}
+"""
 
 
 class Faults:
@@ -77,6 +96,7 @@ class Faults:
         self.top, self.full, self.ref = top, full, ref
         self.trace = os.path.join(top, "trace")
         self.failures, self.hit, self.tried = [], 0, 0
+        self.kills = collections.Counter()      # by program or command
         self.wrong = []                 # of the point in hand
         self.serial = 0
 
@@ -95,6 +115,9 @@ class Faults:
     def argv(self, s, op):
         if op == "fetch":
             return s.argv(lib.INSECURE, "fetch", self.ref)
+        if op == "ask":
+            return ["curl", "-s", "-o", s.dir + ".out", "-w",
+                    "%{http_code}", "http://127.0.0.1:%d/start" % s.port]
         script = ("sleep 100" if op == "stop" else
                   "echo x >/f; sleep 0.05; exit 3")
         return s.argv(lib.INSECURE, "run", *LIMITS, self.ref, "--",
@@ -141,11 +164,11 @@ class Faults:
             return None, where
         return p.returncode, err.decode(errors="replace")
 
-    def berthd(self, s, argv=()):
+    def berthd(self, s, argv=(), app=False):
         """In foreground; strace's own calls come before, when it is there."""
+        s.port = lib.free_port()
         with open(s.dir + ".conf", "w", encoding="ascii") as f:
-            f.write('store "%s"\nlisten on 127.0.0.1 port %d\n' % (
-                s.dir, lib.free_port()))
+            f.write(CONF % (s.dir, s.port) + (APP % self.ref if app else ""))
         with open(s.dir + ".err", "wb") as err:
             return subprocess.Popen(
                 [*argv, lib.BERTHD, "-d", "-f", s.dir + ".conf"],
@@ -186,26 +209,41 @@ class Faults:
     def daemon(self, s, op, call, act, n):
         """A request to a daemon, one of whose two processes is traced."""
         who, op = op.rsplit("-", 1)
-        p = self.berthd(s)
+        p = self.berthd(s, app=op == "ask")
         assert self.started(s, p), self.said(s)
-        pid = p.pid
-        if who != "berthd":
-            pid, = (q for q, x in lib.descendants(p.pid).items() if x == who)
-        with tracer.traced(pid, call, act, n, self.trace):
+        pid, program = p.pid, None
+        if who in ("berth-engine", "berth-http"):
+            pid = lib.await_true(who, lambda: [
+                q for q, x in lib.descendants(p.pid).items() if x == who])[0]
+        elif who != "berthd":
+            program = who               # which are not there yet
+        with tracer.traced(pid, call, act, n, self.trace, program):
             status, err = self.client(self.argv(s, op), op)
             if status is None:
                 self.wrong.append("the command did not end: " + err)
-            elif status > 0 and "berth: " not in err:
+            elif status > 0 and "berth: " not in err and op != "ask":
                 self.wrong.append("the command said nothing")
             # what befalls it may be its next command's
             if not self.goes_on(s, p) and not self.goes_on(s, p):
                 self.wrong.append("the daemon does not go on")
+            if op == "ask" and not self.healthy(s):
+                self.wrong.append("nobody answers at the port")
             alone = p.poll() is not None
             status = self.ended(p, p.pid)
         if alone and (status == 0 or (status > 0 and not self.said(s))):
             self.wrong.append("it ended with %d: %r" % (status,
                                                         self.said(s)))
         return status, self.said(s)
+
+    def healthy(self, s):
+        """Who was killed at the port has a follower soon."""
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if lib.http(s.port, "/health")[0] == 200:
+                    return True
+            time.sleep(0.02)
+        return False
 
     def goes_on(self, s, p):
         """Does a daemon that has not ended do its work?"""
@@ -220,7 +258,7 @@ class Faults:
     def profile(self):
         """The calls that one process makes at most, when all goes well."""
         most = {}
-        for op in OPERATIONS:
+        for op in OPERATIONS + HELPERS:
             s = self.store(op)
             self.command(s, op, "all", None, 0)
             self.quiet()
@@ -238,7 +276,7 @@ class Faults:
 
     def remove(self, s):
         shutil.rmtree(s.dir, ignore_errors=True)
-        for more in (".conf", ".err"):
+        for more in (".conf", ".err", ".out"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(s.dir + more)
 
@@ -260,6 +298,8 @@ class Faults:
         hit = "INJECTED" in text or ("KILL" in act and
                                      "killed by SIGKILL" in text)
         self.hit += hit
+        if hit and "KILL" in act:
+            self.kills[op.rsplit("-", 1)[0]] += 1
         # Under a tracer, and only there, the first process of a namespace
         # does not die of a fault of its own but runs into it again.
         if status is None and text.count("--- SIGSEGV") < 100:
@@ -392,10 +432,13 @@ def main():
     if "FAULT_OPERATION" in os.environ:
         every = [e for e in every if e[0] == os.environ["FAULT_OPERATION"]]
     random.Random(7).shuffle(every)     # any time's worth is a fair sample
+    if how == "sample":                 # who is killed first
+        every = [e for i, e in enumerate(every)
+                 if "KILL" in e[2] or i % 3 == 0]
     limit = time.monotonic() + float(os.environ.get("FAULT_SECONDS", "1e9"))
-    least = int(os.environ.get("FAULT_HITS", "0"))      # however long
+    least = int(os.environ.get("FAULT_KILLS", "0"))     # however long
     for p in every[n::of]:
-        if (time.monotonic() > limit and f.hit >= least) or \
+        if (time.monotonic() > limit and f.kills.total() >= least) or \
                 len(f.failures) >= 20:
             break
         f.one(*p)
@@ -403,7 +446,7 @@ def main():
             print("%s: %d of %d" % (share, f.tried, len(every) // of),
                   file=sys.stderr, flush=True)
     print(json.dumps({"all": len(every), "tried": f.tried, "hit": f.hit,
-                      "failures": f.failures}))
+                      "kills": f.kills, "failures": f.failures}))
 
 
 if __name__ == "__main__":

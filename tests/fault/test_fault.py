@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The berth authors
 """Whatever system call fails and whoever is killed: no half image is seen,
 nothing is left behind, the record holds and the next command works."""
+import collections
 import json
 import os
 import subprocess
@@ -15,11 +16,11 @@ import points
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def work(scratch, shared, how, seconds, hits):
-    """For so many seconds, and on until there were so many hits."""
+def work(scratch, shared, how, seconds, least):
+    """For so many seconds, and on until so many were killed."""
     shares = os.cpu_count() or 1
     env = dict(os.environ, FAULT_SECONDS=str(seconds),
-               FAULT_HITS=str(-(-hits // shares)))
+               FAULT_KILLS=str(-(-least // shares)))
     procs = []
     for i in range(shares):
         top = os.path.join(scratch, "faults%d" % i)
@@ -32,10 +33,18 @@ def work(scratch, shared, how, seconds, hits):
     assert [p.returncode for p in procs] == [0] * shares
     said = [json.loads(s) for s in said]
     failures = [f for s in said for f in s["failures"]]
-    print("points: %d, tried %d, hit %d" % tuple(
-        sum(s[k] for s in said) for k in ("all", "tried", "hit")))
+    kills = collections.Counter()
+    for s in said:
+        kills.update(s["kills"])
+    print("points: %d, tried %d, hit %d, killed %d:" % (
+        said[0]["all"], *(sum(s[k] for s in said) for k in ("tried", "hit")),
+        kills.total()), dict(kills))
     assert not failures, "\n".join(failures)
-    assert sum(s["hit"] for s in said) >= hits
+    assert kills.total() >= least
+    # at a message's boundary and elsewhere: nobody is spared
+    assert set(kills) >= {op.rsplit("-", 1)[0]
+                          for op in points.OPERATIONS + points.HELPERS
+                          if "berth" in op}, kills
 
 
 def test_one(scratch, shared):
