@@ -73,6 +73,14 @@ def test_closed_standard_streams(shared):
     assert p.wait(20) == 7
 
 
+def test_no_proc_is_named(store):
+    """Where /proc is not mounted, that is what is missing; not berthd."""
+    lib.failed(lib.command(["unshare", "-m", "sh", "-ec",
+                            'umount -l /proc; exec "$@"', "sh",
+                            *store.argv("image", "list")]),
+               1, "/proc/self/exe: No such file or directory")
+
+
 def test_password_before_a_host_like_a_digest(shared):
     r = shared("fetch", "docker://user:sesame@sha.example/a")
     lib.failed(r, 1, "docker://user:...@sha.example/a")

@@ -348,7 +348,7 @@ connect_private(const char *store, const struct options *o, pid_t *pid)
 	if (!subids_free())
 		return (-1);
 	if (broker_path(path) == -1) {
-		log_warn("berthd");
+		log_warn("/proc/self/exe");
 		return (-1);
 	}
 	if (chan_pair(fds) == -1) {
