@@ -72,13 +72,14 @@ def make():
         if some:
             out += section(letter, some, found)
     out += ["## Elsewhere", ""]
-    out += ["- %s, %s: %s" % (k, ledger.SECTIONS[k][0], v)
-            for k, v in ledger.ELSEWHERE.items()]
+    out += ["- %s: %s" % (k if k not in ledger.SECTIONS else "%s, %s" % (
+        k, ledger.SECTIONS[k][0]), v) for k, v in ledger.ELSEWHERE.items()]
     out += ["- %s: the rows %s look at it too" % x for x in ledger.ALSO.items()]
     out += ["", "## Not given to podman", ""]
-    out += ["- %s: %s" % x for x in ledger.PEERLESS.items()]
+    out += ["- %s: %s" % (k.replace("*", "\\*"), v)
+            for k, v in ledger.PEERLESS.items()]
     out += ["", "## Waiting", "", "These come with the feature that they "
-            "need, or are tested where it says:", ""]
+            "need:", ""]
     out += ["- %s: %s" % x for x in ledger.WAITING.items()]
     return "\n".join(out) + "\n"
 
