@@ -23,7 +23,6 @@ enum program { SPAWN_UNPACK, SPAWN_INIT, SPAWN_FETCH, SPAWN_HTTP,
 #define INIT_FD_LAYERS	10	/* O_PATH, fs/ of each, top first */
 
 /* What berth-http is born with; the broker adds the listener. */
-#define HTTP_FD_CHAN	3
 #define HTTP_FD_LISTENER 4	/* bound, listening */
 
 /* What berth-unpack is born with, by its first message. */
