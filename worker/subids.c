@@ -29,7 +29,8 @@ subids_overlap(int fd, const char *path, uint32_t idbase)
 	for (p = text; (line = strsep(&p, "\n")) != NULL;) {
 		if (*line == '#' ||
 		    sscanf(line, "%*[^:]:%llu:%llu", &first, &count) != 2 ||
-		    first > end || count == 0 || idbase > first + count - 1)
+		    first > end || count == 0 ||
+		    (first < idbase && idbase - first >= count))
 			continue;
 		fprintf(stderr, "%s: %llu and %llu more overlap the id range "
 		    "from %u (see berthd.conf(5), id range)\n", path, first,

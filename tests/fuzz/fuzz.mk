@@ -63,6 +63,7 @@ fuzz_skeleton_OBJS = $(addprefix broker/unpack/,skeleton.o skelwrite.o) \
 fuzz_skeleton_LIBS = -lisal -lz -lzstd
 fuzz_spawn_OBJS = $(PROTO_ALL) $(COMMON)
 fuzz_spawn_LIBS = -levent_core
+fuzz_subids_OBJS = worker/subids.o worker/file.o
 # The rule for attributes is the applier's, which drags the rest along.
 FUZZ_TAR_OBJS = $(filter-out broker/unpack/unpack.o,$(UNPACK)) \
 	   tests/fuzz/why.o tests/fuzz/tarmutate.o

@@ -38,15 +38,13 @@ http_llhttp) more=$here/corpus/http_parse ;;
 *) more= ;;
 esac
 # what prints for every input would print a million lines
-case $name in conf|envfile|audit|spawn) quiet=2 ;; *) quiet=0 ;; esac
+case $name in conf|envfile|audit|spawn|subids) quiet=2 ;; *) quiet=0 ;; esac
 own=$here/corpus/$name
 [ -d "$own" ] || own=
 mkdir -p "$work/$name"; chmod 1777 "$work/$name"
-dict=
-[ ! -f "$here/dict/$name" ] || dict=-dict=$here/dict/$name
 if "$dir/$t" -max_total_time="$seconds" -rss_limit_mb=1024 \
     -malloc_limit_mb=512 -timeout=25 -print_final_stats=1 \
-    $seed -close_fd_mask=$quiet -artifact_prefix="$dir/crashes/$name-" $dict \
+    $seed -close_fd_mask=$quiet -artifact_prefix="$dir/crashes/$name-" \
     "$work/$name" $own $more >"$work/$name.log" 2>&1
 then
 	n=$(sed -n "s/^stat::number_of_executed_units: *//p" \
