@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: ISC
 # Copyright (c) 2026 The berth authors
 # clang-tidy, clang's analyzer (which is what scan-build runs) and gcc's over
-# every source.  What they find fails, but for the false ones that
-# tests/analyze.known lists with the reason; one there that is no longer
-# found is told.
+# every source, the parser that bison made among them (gen/parse.c).  What
+# they find fails, but for the false ones that tests/analyze.known lists with
+# the reason; one there that is no longer found is told.
 #
 #	tests/analyze.sh OUT
 set -eu
@@ -29,12 +29,14 @@ have() {
 # Each file by itself, as many at once as there are processors.
 each() { # tool, its command line for one file
 	name=$1; shift
-	git ls-files 'broker/*.c' 'common/*.c' 'proto/*.c' 'worker/*.c' |
+	{ git ls-files 'broker/*.c' 'common/*.c' 'proto/*.c' 'worker/*.c'
+	    echo "$out/gen/parse.c"; } |
 	    xargs -P "$cpus" -n 1 sh -c "$* 2>&1 || :" sh >"$tmp/$name"
 }
 
 # shellcheck disable=SC2016 # for the inner shell, as the next two
-have clang-tidy && each tidy 'clang-tidy --quiet "$1" -- $flags'
+have clang-tidy && each tidy 'clang-tidy --quiet \
+    --config-file=.clang-tidy "$1" -- $flags'
 # shellcheck disable=SC2016
 have clang && each clang 'clang --analyze -Xanalyzer \
     -analyzer-output=text $flags -o /dev/null "$1"'
@@ -43,7 +45,8 @@ have gcc && each gcc 'gcc -fanalyzer -O1 $flags -c -o /dev/null "$1"'
 
 # FILE CHECK of each finding, and the findings themselves.
 cat "$tmp"/tidy "$tmp"/clang "$tmp"/gcc 2>/dev/null |
-    sed -n "s|^$PWD/||; /\(warning\|error\): /p" | sort -u >"$tmp/all"
+    sed -n "s|^$PWD/||; s|^$out/gen/|gen/|; /\(warning\|error\): /p" |
+    sort -u >"$tmp/all"
 known=tests/analyze.known
 failed=0
 while read -r line; do

@@ -130,7 +130,10 @@ fi
 
 if [ "$full" = full ]; then
 	if command -v shellcheck >/dev/null; then
-		shellcheck tests/*.sh tests/fuzz/*.sh .ci/run || fail "shellcheck has findings"
+		shellcheck tests/*.sh tests/fuzz/*.sh .ci/run ||
+		    fail "shellcheck has findings"
+	else
+		echo "lint.sh: skip: no shellcheck"
 	fi
 	if command -v cppcheck >/dev/null; then
 		# it looks for no system header by itself: those with macros
@@ -142,6 +145,8 @@ if [ "$full" = full ]; then
 		    --include="$queue" --include=/usr/include/bsd/sys/tree.h \
 		    -I"$out/gen" broker common proto worker tests/fuzz ||
 		    fail "cppcheck has findings"
+	else
+		echo "lint.sh: skip: no cppcheck"
 	fi
 	sh tests/analyze.sh "$out" || fail "the analyzers have findings"
 fi

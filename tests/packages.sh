@@ -4,7 +4,7 @@
 # Installs the distribution's packages that a target of the Makefile needs,
 # and only those that are missing.
 #
-#	tests/packages.sh build|demo|check|bench
+#	tests/packages.sh build|demo|check|lint|bench
 #
 # Fedora, by hand:
 #   build: gcc make bison libevent-devel libbsd-devel libmd-devel
@@ -14,6 +14,7 @@
 #   check: clang compiler-rt libcmocka-devel python3-pytest mandoc umoci
 #     redis nginx strace e2fsprogs util-linux zstd openssl binutils iproute
 #     procps-ng valgrind, and the C source of llhttp in LLHTTP_DIR
+#   lint:  clang clang-tools-extra cppcheck ShellCheck mandoc git
 set -eu
 
 build="gcc make bison libc6-dev libevent-dev libbsd-dev libmd-dev
@@ -23,6 +24,7 @@ demo="docker-registry skopeo busybox-static curl python3 ca-certificates"
 check="clang libclang-rt-dev node-llhttp libcmocka-dev python3-pytest
 mandoc umoci redis-server redis-tools nginx-light strace e2fsprogs
 util-linux zstd openssl binutils iproute2 procps valgrind"
+lint="clang clang-tidy cppcheck shellcheck mandoc git"
 # The peers (podman, crun, runc, docker, buildah, umoci) are the user's to
 # install or to leave out.
 bench="docker-registry skopeo curl wrk zstd e2fsprogs util-linux python3"
@@ -31,8 +33,9 @@ case ${1:-} in
 build)	want="$build" ;;
 demo)	want="$build $demo" ;;
 check)	want="$build $demo $check" ;;
+lint)	want="$build $lint" ;;
 bench)	want="$build $bench" ;;
-*)	echo "usage: packages.sh build|demo|check|bench" >&2; exit 2 ;;
+*)	echo "usage: packages.sh build|demo|check|lint|bench" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null
