@@ -257,6 +257,7 @@ main(int argc, char *argv[])
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* ahead of the first child: what is ignored is asked once */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);	/* an error of write(2), as that is */
 	signal(SIGHUP, SIG_IGN);
 	/* whose parent ignores it would never hear how a child ended */
 	signal(SIGCHLD, SIG_DFL);

@@ -400,3 +400,15 @@ def test_audit_has_request_and_outcome(store, registry):
     text = [str(x) for x in lines]
     assert any("busybox" in x for x in text)
     assert all(isinstance(x, dict) for x in lines)
+
+
+@pytest.mark.parametrize("blocks", [0, 2])
+def test_no_file_may_grow(store, registry, blocks):
+    """ulimit -f: an error like another, and nobody's death."""
+    r = lib.command(["sh", "-c", 'ulimit -f %d; exec "$@"' % blocks, "sh",
+                     *store.argv(INSECURE, "fetch",
+                                 registry.ref("busybox"))])
+    failed(r, 1)
+    assert "signal" not in r.stderr, r
+    store.fetch(registry.ref("busybox"))
+    assert store.leftovers() == []

@@ -69,6 +69,7 @@ main(int argc, char **argv)
 	log_init("berth", 0);
 	/* a reader that goes away is an error of write(2), not our death */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (options_parse(&options, argc, argv, why, sizeof(why)) == -1) {
 		log_warnx("%s", why);
 		help_usage(STDERR_FILENO, options.command, options.cmdgroup);
