@@ -255,7 +255,7 @@ cgroup_oom(const struct cgroup *cg)
 	return (n);
 }
 
-/* The last process may still be on its way out. */
+/* The last process may still be on its way out: a second at most. */
 static void
 remove_dir(const char *dir)
 {
@@ -263,7 +263,7 @@ remove_dir(const char *dir)
 	int				 tries;
 
 	for (tries = 0; rmdir(dir) == -1 && errno != ENOENT; tries++) {
-		if (tries == 50) {
+		if (tries == 500) {
 			log_warn("%s: rmdir", dir);
 			break;
 		}

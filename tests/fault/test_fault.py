@@ -16,9 +16,18 @@ import points
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def empty(cgroup):
+    try:
+        with open(cgroup + "/cgroup.procs", encoding="ascii") as f:
+            return f.read() == ""
+    except FileNotFoundError:           # gone meanwhile, of a run beside us
+        return False
+
+
 def work(scratch, shared, how, seconds, least):
     """For so many seconds, and on until so many were killed."""
     shares = os.cpu_count() or 1
+    before = lib.cgroups()
     env = dict(os.environ, FAULT_SECONDS=str(seconds),
                FAULT_KILLS=str(-(-least // shares)))
     procs = []
@@ -40,6 +49,9 @@ def work(scratch, shared, how, seconds, least):
         said[0]["all"], *(sum(s[k] for s in said) for k in ("tried", "hit")),
         kills.total()), dict(kills))
     assert not failures, "\n".join(failures)
+    # also of a pod whose start was not recorded any more
+    lib.await_true("the end of cgroups", lambda: not [
+        c for c in lib.cgroups() - before if empty(c)])
     assert kills.total() >= least
     # at a message's boundary and elsewhere: nobody is spared
     assert set(kills) >= {op.rsplit("-", 1)[0]
