@@ -133,8 +133,8 @@ def test_everybody_may_check():
 
     def nobody(option):
         return subprocess.run(
-            [*NOBODYS, lib.BERTHD, option, "-f", "/proc/self/fd/%d" % fd],
-            pass_fds=[fd], capture_output=True, check=False)
+            [*NOBODYS, lib.BERTHD, option, "-f", "/dev/stdin"],
+            stdin=fd, capture_output=True, check=False)
     r = nobody("-nn")
     assert r.returncode == 0 and b'app "a" {\n' in r.stdout, r
     r = nobody("-d")
