@@ -408,7 +408,7 @@ def test_no_file_may_grow(store, registry, blocks):
     r = lib.command(["sh", "-c", 'ulimit -f %d; exec "$@"' % blocks, "sh",
                      *store.argv(INSECURE, "fetch",
                                  registry.ref("busybox"))])
-    failed(r, 1)
+    lib.failed(r, 1)
     assert "signal" not in r.stderr, r
     store.fetch(registry.ref("busybox"))
     assert store.leftovers() == []
