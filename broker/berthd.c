@@ -264,7 +264,8 @@ main(int argc, char *argv[])
 	log_init("berthd", 0);
 	parse_options(argc, argv, &o);
 	/* what our caller has left open is nobody's here */
-	if (close_range(PRIVATE_FD + (env.private != 0), ~0U, 0) == -1)
+	if (!o.check &&
+	    close_range(PRIVATE_FD + (env.private != 0), ~0U, 0) == -1)
 		fatal("close_range");
 	log_init(env.private ? "berth" : "berthd", o.verbose);
 	env.verbose = o.verbose;
