@@ -131,13 +131,13 @@ def test_everybody_may_check():
     os.fchown(fd, NOBODY, NOBODY)
     os.fchmod(fd, 0o600)
 
-    def nobody(option):
+    def nobody(option, path):
         return subprocess.run(
-            [*NOBODYS, lib.BERTHD, option, "-f", "/dev/stdin"],
-            stdin=fd, capture_output=True, check=False)
-    r = nobody("-nn")
+            [*NOBODYS, lib.BERTHD, option, "-f", path], stdin=fd,
+            pass_fds=[fd], capture_output=True, check=False)
+    r = nobody("-nn", "/proc/self/fd/%d" % fd)
     assert r.returncode == 0 and b'app "a" {\n' in r.stdout, r
-    r = nobody("-d")
+    r = nobody("-d", "/dev/stdin")      # it closes the others
     assert (r.returncode, r.stderr) == (1, (
         b"berthd: must be root for now (rootless running comes later)\n")), r
     os.close(fd)
