@@ -73,6 +73,7 @@ def test_closed_standard_streams(shared):
     assert p.wait(20) == 7
 
 
+@pytest.mark.skipif(lib.SANITIZED, reason="a sanitizer reads /proc")
 def test_no_proc_is_named(store):
     """Where /proc is not mounted, that is what is missing; not berthd."""
     lib.failed(lib.command(["unshare", "-m", "sh", "-ec",
