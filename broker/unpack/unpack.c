@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
+#include <langinfo.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,6 +116,22 @@ root_none(const struct msg *m)
 	return (sandbox_root_empty(NULL, 0));
 }
 
+/*
+ * iconv(3), by which libarchive reads the names of pax headers, learns of
+ * its modules once, from files, and loads those from where they say.  Let
+ * these be the host's: in a view of all layers they would be an image's.
+ */
+static int
+learn_iconv(void)
+{
+	iconv_t	 cd;
+
+	cd = iconv_open(nl_langinfo(CODESET), "UTF-8");
+	if (cd == (iconv_t)-1)
+		return (-1);
+	return (iconv_close(cd));
+}
+
 /* The staging directory; or the view of all layers, to be changed. */
 static int
 root_layer(const struct msg *m)
@@ -121,6 +139,8 @@ root_layer(const struct msg *m)
 	int	 lowers[LAYERS_MAX], upper, stage, r;
 	size_t	 n;
 
+	if (learn_iconv() == -1)
+		return (-1);
 	if (!(m->u.unpack_layer.flags & LAYER_MERGED)) {
 		/* larger pieces; a refusal costs speed only */
 		(void)fcntl(UNPACK_FD_PIPE, F_SETPIPE_SZ, PIPE_SIZE);

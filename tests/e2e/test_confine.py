@@ -2,6 +2,7 @@
 # Copyright (c) 2026 The berth authors
 """What a hostile image or app tries: forged users, links where berth mounts,
 and the calls that led out of containers before."""
+import glob
 import hashlib
 import os
 import subprocess
@@ -31,6 +32,40 @@ def etc():
 
 def shell(script):
     return ["sh", "-c", script]
+
+
+# Libraries: glibc loads those by which it converts characters, where a table
+# in a file names them, and libarchive converts the names of pax headers.
+
+GCONV = (glob.glob("/usr/lib/*/gconv") + glob.glob("/usr/lib*/gconv") +
+         ["/usr/lib/gconv"])[0][1:]
+MODULE = """
+#include <fcntl.h>
+__attribute__((constructor)) static void
+load(void)
+{
+	open("/loaded", O_WRONLY | O_CREAT, 0644);
+}
+int gconv(void) { return 0; }
+"""
+
+
+def test_no_library_of_an_image(store, variant, tmp_path):
+    """The second layer needs the first, so its unpacker's root is both."""
+    so = tmp_path / "m.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", so, "-xc", "-"],
+                   input=MODULE.encode(), check=True)
+    t = images.Tar()
+    for i in range(GCONV.count("/") + 1):
+        t.dir("/".join(GCONV.split("/")[:i + 1]))
+    t.copy(GCONV + "/m.so", so)
+    t.file(GCONV + "/gconv-modules", "module UTF-8// ANSI_X3.4-1968// m 1\n")
+    up = images.Tar().add("link", tarfile.LNKTYPE, 0o755, link=GCONV + "/m.so")
+    up.file("caf\u00e9", "one\n")
+    ref = variant("module", tars=[t.bytes(), up.bytes()],
+                  Cmd=shell("cat /caf*; ls /loaded"))
+    r = store.run(ref)
+    assert r.stdout == "one\n", r.stderr
 
 
 # Users.

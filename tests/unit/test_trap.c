@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <linux/seccomp.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -93,6 +94,8 @@ static const struct denied {
 	{ SYS_personality, 0, 0 },
 	{ SYS_settimeofday, 0, 0 },
 	{ SYS_memfd_secret, 0, 0 },
+	{ SYS_mmap, 0, 4096 },		/* for a library, see behind() */
+	{ SYS_mprotect, 0, 4096 },
 	{ 5000, 0, 0 },			/* no call at all */
 };
 
@@ -110,7 +113,7 @@ behind(const struct filter *f, const struct denied *d)
 		    sandbox_seccomp(f->prog, *f->len) == -1)
 			_exit(99);
 		if (d != NULL)
-			syscall(d->nr, d->a, d->b, 0, 0, 0, 0);
+			syscall(d->nr, d->a, d->b, PROT_EXEC, 0, 0, 0);
 		syscall(SYS_exit_group, 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
