@@ -251,3 +251,23 @@ def test_a_daemon_that_cannot_go_into_the_background(store, inject):
     assert r.returncode == 1 and len(lines) == 1, r
     assert lines[0].startswith("berthd: "), r
     ends([], before)
+
+
+def test_a_record_written_in_halves(daemon, store, shared):
+    """Whatever the kernel takes of a line, the rest of it follows."""
+    store.fetch(shared.ref)
+    d = daemon(conf(store))
+    engine = pid_of(d, "berth-engine")
+    log = store.dir + ".trace"
+    runs = 0
+    for n in range(1, 9):
+        with tracer.traced(engine, "write", "short", n, log):
+            assert store.run(shared.ref, "--", "/bin/sh", "-c",
+                             "exit 5").returncode == 5
+            runs += 1
+        lib.await_true("the outcome", lambda: sum(
+            r["action"] == "run" and "cause" in r
+            for r in store.audit()) == runs)
+        assert points.chained(store, True) == []
+    os.unlink(log)
+    assert d.stop() == 0

@@ -198,6 +198,33 @@ audit_open(void)
 	return (fd);
 }
 
+/* All of it or, where the disk is full half-way, nothing: -1 with errno. */
+static int
+audit_write(const char *line, size_t len)
+{
+	struct stat	 st;
+	size_t		 done = 0;
+	ssize_t		 n;
+	int		 saved_errno;
+
+	if (fstat(auditfd, &st) == -1)
+		return (-1);
+	while (done < len) {
+		n = write(auditfd, line + done, len - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			saved_errno = errno;
+			if (done > 0 && ftruncate(auditfd, st.st_size) == -1)
+				log_warn("audit: torn, until the next record");
+			errno = saved_errno;
+			return (-1);
+		}
+		done += (size_t)n;
+	}
+	return (0);
+}
+
 /* Its sequence number, or 0 with errno. */
 static uint64_t
 audit_append(const struct audit *a, uint64_t cause, const char *result,
@@ -214,7 +241,7 @@ audit_append(const struct audit *a, uint64_t cause, const char *result,
 		return (0);
 	if (audit_head(&h) == 0 && (line = audit_line(a, &h, cause, result,
 	    reason, &len)) != NULL && len <= LINE_MAX_LEN) {
-		if (write(auditfd, line, len) == (ssize_t)len)
+		if (audit_write(line, len) == 0)
 			seq = h.seq + 1;
 	} else if (line != NULL)
 		errno = EMSGSIZE;
