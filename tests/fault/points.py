@@ -49,6 +49,8 @@ KILLS = ("sendmsg recvmsg renameat2 rename write mkdir openat clone3 execve "
 # Of these a kernel may write less than it was told to.
 SHORT = {"berth-engine": "write sendfile", "berth-fetch": "write",
          "berth-unpack": "write pwrite64 sendfile"}
+# Helpers whose filter allows what the tracer makes of a call that fails.
+GETPID = ("berth-fetch", "berth-unpack")
 WHEN = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
 COMMANDS = ("fetch", "run", "stop", "adopt")
 # By a command line and all that it starts, once on a store that is root's
@@ -71,9 +73,10 @@ def points(most, everything):
             for c in calls.split()]
     kills = [(c, "signal=KILL") for c in KILLS.split()]
     for op in OPERATIONS + HELPERS:
-        short = [(c, "short") for c in SHORT.get(op.rsplit("-", 1)[0],
-                                                 "").split()]
-        for c, act in kills + short + (acts if op in OPERATIONS else []):
+        who = op.rsplit("-", 1)[0]
+        short = [(c, "short") for c in SHORT.get(who, "").split()]
+        for c, act in kills + short + (
+                acts if op in OPERATIONS or who in GETPID else []):
             n = most[op].get(c, 0)
             for when in range(1, min(n, 200) + 1) if everything else WHEN:
                 if when <= n:
