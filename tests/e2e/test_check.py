@@ -304,7 +304,7 @@ def test_fetching(store):
         files = {os.path.join(d, n)[len(root):] for d, _, names in
                  os.walk(root) for n in names}
         assert files <= {"/etc/" + n for n in (
-            "nsswitch.conf", "resolv.conf", "hosts",
+            "nsswitch.conf", "resolv.conf", "hosts", "host.conf", "gai.conf",
             "ssl/certs/ca-certificates.crt", "ssl/cert.pem",
             "ssl/ca-bundle.pem", "pki/tls/certs/ca-bundle.crt")}, files
     finally:

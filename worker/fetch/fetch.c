@@ -31,6 +31,8 @@ static const struct sandbox_file	 files[] = {
 	{ "/etc/nsswitch.conf" },
 	{ "/etc/resolv.conf" },
 	{ "/etc/hosts" },
+	{ "/etc/host.conf" },			/* a name's every address */
+	{ "/etc/gai.conf" },			/* and which of them first */
 	{ "/etc/ssl/certs/ca-certificates.crt" },	/* Debian */
 	{ "/etc/pki/tls/certs/ca-bundle.crt" },		/* Fedora */
 	{ "/etc/ssl/ca-bundle.pem" },			/* SUSE */
