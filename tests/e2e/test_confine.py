@@ -37,8 +37,8 @@ def shell(script):
 # Libraries: glibc loads those by which it converts characters, where a table
 # in a file names them, and libarchive converts the names of pax headers.
 
-GCONV = (glob.glob("/usr/lib/*/gconv") + glob.glob("/usr/lib*/gconv") +
-         ["/usr/lib/gconv"])[0][1:]
+GCONV = [d[1:] for d in
+         glob.glob("/usr/lib/*/gconv") + glob.glob("/usr/lib*/gconv")]
 MODULE = """
 #include <fcntl.h>
 __attribute__((constructor)) static void
@@ -56,11 +56,13 @@ def test_no_library_of_an_image(store, variant, tmp_path):
     subprocess.run(["cc", "-shared", "-fPIC", "-o", so, "-xc", "-"],
                    input=MODULE.encode(), check=True)
     t = images.Tar()
-    for i in range(GCONV.count("/") + 1):
-        t.dir("/".join(GCONV.split("/")[:i + 1]))
-    t.copy(GCONV + "/m.so", so)
-    t.file(GCONV + "/gconv-modules", "module UTF-8// ANSI_X3.4-1968// m 1\n")
-    up = images.Tar().add("link", tarfile.LNKTYPE, 0o755, link=GCONV + "/m.so")
+    t.copy("m.so", so)
+    for d in GCONV:
+        for i in range(d.count("/") + 1):
+            t.dir("/".join(d.split("/")[:i + 1]))
+        t.copy(d + "/m.so", so)
+        t.file(d + "/gconv-modules", "module UTF-8// ANSI_X3.4-1968// m 1\n")
+    up = images.Tar().add("link", tarfile.LNKTYPE, 0o755, link="m.so")
     up.file("caf\u00e9", "one\n")
     ref = variant("module", tars=[t.bytes(), up.bytes()],
                   Cmd=shell("cat /caf*; ls /loaded"))
