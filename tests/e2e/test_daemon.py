@@ -412,6 +412,7 @@ def test_directory_that_is_no_store(scratch, tmp_path):
 
 def test_many_at_once_while_the_engine_is_busy(daemon, store):
     """More than its socket holds: they wait, and nobody is thrown out."""
+    store.ok("image", "list")           # it has come up
     engine, = children(daemon.proc.pid, "berth-engine")
     os.kill(engine, signal.SIGSTOP)
     all_ = []
