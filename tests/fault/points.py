@@ -101,6 +101,7 @@ class Faults:
         self.failures, self.hit, self.tried = [], 0, 0
         self.kills = collections.Counter()      # by program or command
         self.wrong = []                 # of the point in hand
+        self.last = ""                  # what a daemon's next command said
         self.serial = 0
 
     def store(self, op):
@@ -228,7 +229,8 @@ class Faults:
                 self.wrong.append("the command said nothing")
             # what befalls it may be its next command's
             if not self.goes_on(s, p) and not self.goes_on(s, p):
-                self.wrong.append("the daemon does not go on")
+                self.wrong.append("the daemon does not go on: " +
+                                  self.last[-200:])
             if op == "ask" and not self.healthy(s):
                 self.wrong.append("nobody answers at the port")
             alone = p.poll() is not None
@@ -256,6 +258,7 @@ class Faults:
         if r.returncode != 5:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 p.wait(0.5)             # it may be about to end
+        self.last = "%d %s" % (r.returncode, r.stderr)
         return r.returncode == 5 or p.poll() is not None
 
     def profile(self):
@@ -295,7 +298,13 @@ class Faults:
         s = self.store(op)
         self.tried += 1
         wrong = self.wrong = []
-        status, err = self.command(s, op, call, act, n)
+        try:
+            status, err = self.command(s, op, call, act, n)
+        except subprocess.TimeoutExpired as e:
+            wrong.append("hangs: %s: %s" % (e.cmd[-2:], {
+                name: waits(p) for p, name in lib.descendants().items()}))
+            lib.kill(lib.descendants())
+            status, err = -1, ""
         with open(self.trace, errors="replace") as f:
             text = f.read()
         hit = "INJECTED" in text or ("KILL" in act and

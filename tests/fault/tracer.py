@@ -153,6 +153,9 @@ class Tracer:
         elif event != 0:
             sig = 0                     # our own interrupt, a new one
             self.event(pid, event)
+        elif sig == signal.SIGSEGV:
+            # the first process of a namespace would run into it for ever
+            os.kill(pid, signal.SIGKILL)
         watched = pid in self.watched and not self.over
         ptrace(SYSCALL if watched else CONT, pid, None, sig)
 
