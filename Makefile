@@ -73,7 +73,7 @@ BROKER	 = broker/berthd.o broker/confine.o broker/conf.o broker/store.o \
 	   $(PROTO_BROKER) $(BROKER_COMMON)
 BROKER_LIBS = $(call lib,event_core)
 
-ENGINE	 = worker/engine/engine.o $(ENGINE_MORE) \
+ENGINE	 = worker/engine/engine.o $(ENGINE_MORE) worker/file.o \
 	   proto/evchan.o common/record.o common/noresolve.o $(SANDBOX) \
 	   $(PROTO_ENGINE) $(COMMON)
 ENGINE_MORE = $(addprefix worker/engine/,applog.o audit.o broker.o child.o \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Copyright (c) 2026 The berth authors */
-/* Reading a small file as text, for the command line and berth-conf. */
+/* Files: for the command line, berth-conf and the engine. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,4 +51,22 @@ file_read(int fd, size_t max, size_t *len, const char **why)
 	}
 	*len = (size_t)n;
 	return (buf);
+}
+
+int
+file_write(int fd, const void *data, size_t len)
+{
+	const char	*p = data;
+	ssize_t		 n;
+
+	while (len > 0) {
+		if ((n = write(fd, p, len)) == -1) {
+			if (errno == EINTR)
+				continue;
+			return (-1);
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return (0);
 }

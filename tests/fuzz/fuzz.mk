@@ -26,7 +26,7 @@ fuzz_apply_OBJS = $(filter-out broker/unpack/unpack.o \
 	   tests/fuzz/why.o tests/fuzz/cage.o tests/fuzz/tarmutate.o \
 	   tests/fuzz/verifyone.o
 fuzz_apply_LIBS = $(UNPACK_LIBS)
-fuzz_audit_OBJS = common/log.o tests/fuzz/cage.o
+fuzz_audit_OBJS = worker/file.o common/log.o tests/fuzz/cage.o
 fuzz_audit_LIBS = -lbsd -lmd
 fuzz_challenge_OBJS = worker/fetch/challenge.o
 fuzz_chan_OBJS = $(PROTO_ALL) $(COMMON)

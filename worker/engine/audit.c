@@ -19,12 +19,14 @@
 #include <sha2.h>
 
 #include "../../common/log.h"
+#include "../file.h"
 #include "engine.h"
 
 #define LINE_MAX_LEN	8192	/* with its newline */
 
 struct head {
 	uint64_t	 seq;
+	off_t		 end;		/* of the last whole line */
 	char		 hash[SHA256_DIGEST_STRING_LENGTH];
 };
 
@@ -62,7 +64,7 @@ audit_torn(const char *tail, size_t len, off_t keep)
 	    O_NOFOLLOW, 0600);
 	if (fd == -1)
 		return (-1);
-	if (write(fd, tail, len) != (ssize_t)len) {
+	if (file_write(fd, tail, len) == -1) {
 		close(fd);
 		return (-1);
 	}
@@ -118,8 +120,9 @@ audit_head(struct head *h)
 	errno = EUCLEAN;
 	if ((size_t)n - whole > LINE_MAX_LEN)
 		return (-1);
+	h->end = from + (off_t)whole;
 	if (whole < (size_t)n && audit_torn(tail + whole, (size_t)n - whole,
-	    from + (off_t)whole) == -1)
+	    h->end) == -1)
 		return (-1);
 	if (end == NULL)
 		return (0);
@@ -198,31 +201,15 @@ audit_open(void)
 	return (fd);
 }
 
-/* All of it or, where the disk is full half-way, nothing: -1 with errno. */
-static int
-audit_write(const char *line, size_t len)
+/* Where the disk is full half-way, nothing is written; errno stays. */
+static void
+audit_undo(const struct head *h)
 {
-	struct stat	 st;
-	size_t		 done = 0;
-	ssize_t		 n;
-	int		 saved_errno;
+	int	 saved_errno = errno;
 
-	if (fstat(auditfd, &st) == -1)
-		return (-1);
-	while (done < len) {
-		n = write(auditfd, line + done, len - done);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			saved_errno = errno;
-			if (done > 0 && ftruncate(auditfd, st.st_size) == -1)
-				log_warn("audit: torn, until the next record");
-			errno = saved_errno;
-			return (-1);
-		}
-		done += (size_t)n;
-	}
-	return (0);
+	if (ftruncate(auditfd, h->end) == -1)
+		log_warn("audit: torn, until the next record");
+	errno = saved_errno;
 }
 
 /* Its sequence number, or 0 with errno. */
@@ -241,8 +228,10 @@ audit_append(const struct audit *a, uint64_t cause, const char *result,
 		return (0);
 	if (audit_head(&h) == 0 && (line = audit_line(a, &h, cause, result,
 	    reason, &len)) != NULL && len <= LINE_MAX_LEN) {
-		if (audit_write(line, len) == 0)
+		if (file_write(auditfd, line, len) == 0)
 			seq = h.seq + 1;
+		else
+			audit_undo(&h);
 	} else if (line != NULL)
 		errno = EMSGSIZE;
 	free(line);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
+#include "../file.h"
 #include "engine.h"
 
 #define SEALS	(F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -74,24 +75,6 @@ store_mkdir_mapped(const char *path, mode_t mode)
 	return (lchown(path, env.conf.idbase, env.conf.idbase));
 }
 
-static int
-write_all(int fd, const void *data, size_t len)
-{
-	const char	*p = data;
-	ssize_t		 n;
-
-	while (len > 0) {
-		if ((n = write(fd, p, len)) == -1) {
-			if (errno == EINTR)
-				continue;
-			return (-1);
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-	return (0);
-}
-
 /* Closes; unlinks when r is -1; keeps errno. */
 static int
 finish(int fd, const char *path, int r)
@@ -118,7 +101,7 @@ store_write(const char *path, const void *data, size_t len)
 	if ((fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) ==
 	    -1)
 		return (-1);
-	if (finish(fd, temp, write_all(fd, data, len)) == -1)
+	if (finish(fd, temp, file_write(fd, data, len)) == -1)
 		return (-1);
 	if (rename(temp, path) == -1)
 		return (finish(open("/dev/null", O_RDONLY | O_CLOEXEC), temp,
